@@ -1,0 +1,1 @@
+"""Singer tap for what customers answer in Mailchimp and Re:amaze."""

@@ -1,0 +1,1 @@
+"""Re:amaze API v1 as the sandbox speaks it."""
