@@ -1,0 +1,143 @@
+"""What an HTTP answer says: its body, its headers, and why there was none."""
+
+from __future__ import annotations
+
+import codecs
+import email.utils
+import json
+import socket
+import ssl
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import requests
+from urllib3.exceptions import DecodeError, IncompleteRead
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONGEST_RETRY_AFTER = 300.0
+"""Seconds; a server that asks for more is asked again after this."""
+
+READ_BYTES = 1 << 18
+MOST_DIGITS = 4300
+
+
+def decode(body: bytes) -> tuple[Any, bool]:
+    """Parse a JSON body, and tell whether its text may hold what no database takes.
+
+    A body with lone surrogates, NaN, broken UTF-8, a byte order mark, bare control characters or
+    enormous numbers is parsed leniently.
+
+    Raises:
+        ValueError: The body is not JSON, or nested too deep to be read.
+    """
+    try:
+        return msgspec.json.decode(body), b"\\u0000" in body
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _leniently(body.decode("utf-8-sig", "replace")), True
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _leniently(text: str) -> Any:  # noqa: ANN401 - any JSON
+    try:
+        return json.loads(text, strict=False, parse_int=_integer)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _integer(digits: str) -> float:
+    """A whole number; Python makes none of more than 4,300 digits."""
+    return int(digits) if len(digits) < MOST_DIGITS else float(digits)
+
+
+def is_json(body: bytes) -> bool:
+    """Whether a body is a JSON object or array."""
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            decode(body)
+        except ValueError:
+            return False
+    return body.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in {b"{", b"["}
+
+
+def retry_after_seconds(retry_after: str | None, now: float) -> float | None:
+    """What a `Retry-After` header asks for: seconds or a date, never less than 0, capped."""
+    if not retry_after:
+        return None
+    try:
+        seconds = float(retry_after)
+    except ValueError:
+        moment = http_date(retry_after)
+        if moment is None:
+            return None
+        seconds = moment - now
+    if not seconds > 0:
+        return None
+    return min(seconds, LONGEST_RETRY_AFTER)
+
+
+def http_date(text: str | None) -> float | None:
+    """The seconds since 1970 of a date in a header, None if it is none."""
+    try:
+        return email.utils.parsedate_to_datetime(text or "").timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Authentication that adds nothing: the headers hold the credential."""
+    return request
+
+
+def read_body(response: requests.Response, deadline: float) -> bytes:
+    """The whole body, or `TimeoutError` once the deadline is over, however slowly it drips."""
+    parts = []
+    while part := response.raw.read1(READ_BYTES, decode_content=True):
+        parts.append(part)
+        if time.monotonic() > deadline:
+            response.close()
+            raise TimeoutError
+    response.raw.release_conn()
+    return b"".join(parts)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        told = (getattr(error, "reason", None), *error.args, error.__cause__, error.__context__)
+        error = next((each for each in told if isinstance(each, BaseException)), None)
+
+
+def is_unknown_host(error: Exception) -> bool:
+    """Whether the name server knows no such host; a server that is down may be back later."""
+    return any(
+        isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME
+        for cause in _causes(error)
+    )
+
+
+def is_broken_off(error: Exception) -> bool:
+    """Whether the other side hung up within TLS, which may go well the next time."""
+    return any(isinstance(cause, ssl.SSLEOFError) for cause in _causes(error))
+
+
+def cause(error: Exception) -> str:
+    """What went wrong with a connection, in words; the library's own text quotes the URL."""
+    causes = list(_causes(error))
+    words: list[tuple[type[BaseException], str]] = [
+        (socket.gaierror, "could not be looked up (DNS)"),
+        (requests.exceptions.ProxyError, "could not be reached through the proxy"),
+        (ConnectionRefusedError, "refused the connection"),
+        (IncompleteRead, "cut its answer short"),
+        (DecodeError, "sent an answer that could not be unpacked"),
+        (ValueError, "sent an answer that is no HTTP"),
+    ]
+    for kind, text in words:
+        if any(isinstance(cause, kind) for cause in causes):
+            return text
+    return "broke the connection"

@@ -1,0 +1,78 @@
+"""What surrounds a run of the command: its documents, what is refused, and its exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sys
+from typing import IO, TYPE_CHECKING, Any
+
+from singer_sdk.exceptions import ConfigValidationError
+
+from tap_replies.errors import PipeClosed, Stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import click
+
+    from tap_replies.run import Run
+
+logger = logging.getLogger("tap-replies")
+
+
+def refuse(found: Sequence[str]) -> None:
+    """End the start of the run if anything was found wrong.
+
+    Raises:
+        ConfigValidationError: With one message for each thing found.
+    """
+    if found:
+        raise ConfigValidationError(found[0], errors=[*found], schema=None)
+
+
+@contextlib.contextmanager
+def reporting(ctx: click.Context) -> Iterator[None]:
+    """Tell what is refused, where click calls us before the SDK would tell it."""
+    try:
+        yield
+    except ConfigValidationError as error:
+        for message in error.errors:
+            logger.error(message)  # noqa: TRY400 - the user's mistake, no traceback
+        ctx.exit(1)
+
+
+def document(name: str, stream: IO[str] | None) -> dict[str, Any] | None:
+    """The state or the catalog from its file.
+
+    Raises:
+        ConfigValidationError: It is no object.
+    """
+    if stream is None:
+        return None
+    found: Any = None
+    with contextlib.suppress(ValueError):
+        found = json.loads(stream.read())
+    if not isinstance(found, dict):
+        refuse([f"{name}: the file must hold a JSON object, as the tap itself writes it"])
+    return dict(found)
+
+
+def finish(work: Callable[[], Any], run: Run, write_state: Callable[[], None]) -> None:
+    """Do the work, and end the process with what it came to."""
+    try:
+        work()
+    except Stopped as stopped:
+        logger.warning("Stopped by %s; the next run goes on from the bookmarks", stopped)
+        with contextlib.suppress(PipeClosed):
+            write_state()
+        sys.exit(128 + stopped.signum)
+    except PipeClosed:
+        logger.warning("Nobody reads the output any more; the target's own log tells why")
+        sys.exit(1)
+    finally:
+        run.close()
+    if run.failures:
+        logger.error("%d failure(s), named above", len(run.failures))
+        sys.exit(1)

@@ -1,0 +1,220 @@
+"""One credential's requests: many in flight, retried, in the order in which they are wanted."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import deque
+from concurrent.futures import Future, wait
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import backoff
+
+from tap_replies.answers import decode
+from tap_replies.errors import GoneError, RequestFailedError
+from tap_replies.limits import Limiter, Usage
+from tap_replies.wire import RetryError, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from tap_replies.limits import Clock, Limits, Stop
+    from tap_replies.source import Api, Request
+
+LONGEST_WAIT = 120.0
+"""Seconds between two tries, with no word from the server."""
+
+SMALLEST_PAGE = 10
+POLL_SECONDS = 0.2
+
+logger = logging.getLogger("tap-replies")
+
+
+class Fetcher:
+    """All requests of one credential.
+
+    Requests run on `max_connections` threads; answers are handed over on the caller's thread,
+    as bytes, in the order in which they were asked for.
+    """
+
+    def __init__(self, api: Api, label: str, limits: Limits, clock: Clock, stop: Stop) -> None:
+        """Prepare; nothing is sent and no thread started before the first request."""
+        self.usage = Usage()
+        self._label = label
+        self._limits = limits
+        self._clock = clock
+        self._stop = stop
+        self._limiter = Limiter(limits.max_connections, limits.max_requests_per_minute, clock)
+        self._held = 0
+        self.max_connections = limits.max_connections
+        self._page_sizes: dict[str, int] = {}
+        self._jobs: queue.SimpleQueue[tuple[Request, Future[list[bytes]]] | None]
+        self._jobs = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._wire = Wire(api, label, limits, clock)
+
+    def ask(self, request: Request) -> dict[str, Any]:
+        """Fetch one object; raises what a refused or failed request raises."""
+        future = self._submit(request)
+        answer, _ = decode(self._wait(future)[0])
+        if not isinstance(answer, dict):
+            msg = f"{self._label}: {request.about} answered something else than an object"
+            raise RequestFailedError(msg)
+        return answer
+
+    def ahead(
+        self, wanted: Iterable[Request], most: Callable[[], int] | None = None
+    ) -> Iterator[tuple[Request, list[bytes] | GoneError]]:
+        """The answers to the wanted requests, in their order, asking for the next ones meanwhile.
+
+        No more than twice `max_connections` answers are held or under way per account. An
+        answer comes as the bodies of its parts: one, or more where a slow page was halved.
+        A page that is gone comes as its error, so that one missing parent stops nothing.
+        """
+        held = self._limits.max_connections * 2
+        waiting: deque[tuple[Request, Future[list[bytes]]]] = deque()
+        rest = iter(wanted)
+        more = True
+        try:
+            while True:
+                while more and (
+                    not waiting or (self._held < held and len(waiting) < (most() if most else held))
+                ):
+                    request = next(rest, None)
+                    if request is None:
+                        more = False
+                        break
+                    waiting.append((request, self._submit(request)))
+                    self._held += 1
+                if not waiting:
+                    return
+                request, future = waiting[0]
+                try:
+                    answer: list[bytes] | GoneError = self._wait(future)
+                except GoneError as gone:
+                    answer = gone
+                waiting.popleft()
+                self._held -= 1
+                yield request, answer
+        finally:
+            for _, future in waiting:
+                future.cancel()
+            self._held -= len(waiting)
+
+    def close(self) -> None:
+        """End the threads; what is under way is left to itself."""
+        for _ in self._threads:
+            self._jobs.put(None)
+
+    def _submit(self, request: Request) -> Future[list[bytes]]:
+        future: Future[list[bytes]] = Future()
+        self._jobs.put((request, future))
+        if len(self._threads) < self._limits.max_connections:
+            thread = threading.Thread(target=self._work, name=f"fetch {self._label}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        return future
+
+    def _wait(self, future: Future[list[bytes]]) -> list[bytes]:
+        while not future.done():
+            self._stop.check()
+            wait([future], timeout=POLL_SECONDS)
+        self._stop.check()
+        return future.result()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            request, future = job
+            if self._stop.event.is_set() or not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(self._fetch(request))
+            except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
+                future.set_exception(error)
+            del job, request, future  # an idle thread would keep the answer, or the error's frames
+
+    def _fetch(self, request: Request) -> list[bytes]:
+        """Try until there is an answer or `retry_seconds` are over."""
+        started = self._clock.now()
+        waits = backoff.expo(base=2, factor=1, max_value=LONGEST_WAIT)
+        next(waits)  # the generator wants to be primed
+        while True:
+            if parts := self._halves(request):
+                return [body for part in parts for body in self._fetch(part)]
+            try:
+                return [self._try(request)]
+            except RetryError as failure:
+                if failure.slow and self._shrink(request):
+                    continue
+                pause = failure.after
+                if pause is None:
+                    pause = backoff.full_jitter(next(waits))
+                left = started + self._limits.retry_seconds - self._clock.now()
+                if left <= 0 or self._stop.event.is_set():
+                    msg = (
+                        f"{self._label}: {request.about} failed for "
+                        f"{self._limits.retry_seconds:g} s (retry_seconds), at last: {failure}; "
+                        "run again once the server answers, nothing is skipped meanwhile"
+                    )
+                    raise RequestFailedError(msg) from None
+                logger.info(
+                    "%s: %s: %s; trying again for up to %d s",
+                    self._label,
+                    request.about,
+                    failure,
+                    left,
+                )
+                self._clock.wait(self._stop.event, min(pause, left))
+                with self._lock:
+                    self.usage.retries += 1
+
+    def _halves(self, request: Request) -> list[Request]:
+        """The smaller pages to ask for instead, once this collection was too slow for a whole one.
+
+        Each begins with the row that ends the one before, which shows whether rows have moved.
+        Mailchimp cuts a call at 120 s and its own advice for slow collections is a smaller page
+        (Marketing API documentation, "Pagination").
+        """
+        count = request.params.get("count")
+        size = self._page_sizes.get(request.path)
+        if not size or not isinstance(count, int) or count <= size:
+            return []
+        offset = request.params.get("offset", 0)
+        return [
+            replace(
+                request,
+                params={**request.params, "offset": at, "count": min(size, offset + count - at)},
+            )
+            for at in range(offset, offset + count - 1, size - 1)
+        ]
+
+    def _shrink(self, request: Request) -> bool:
+        count = request.params.get("count")
+        if not isinstance(count, int) or count <= SMALLEST_PAGE:
+            return False
+        with self._lock:
+            size = self._page_sizes.get(request.path, count)
+            self._page_sizes[request.path] = min(size, (count + 2) // 2)
+            self.usage.retries += 1
+        return True
+
+    def _try(self, request: Request) -> bytes:
+        self._limiter.enter(self._stop.event)
+        good = False
+        try:
+            body = self._wire.get(request, self._count_request)
+            good = True
+        except RetryError as failure:
+            if failure.too_many:
+                self._limiter.refused(failure.after or 0)
+            raise
+        finally:
+            self._limiter.leave(good=good)
+        return body
+
+    def _count_request(self) -> None:
+        with self._lock:
+            self.usage.requests += 1

@@ -1,0 +1,189 @@
+"""What is wrong with the catalog or the state that the user gave."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.singerlib import Catalog
+
+from tap_replies.clean import utc
+from tap_replies.stream import SCHEMAS, ApiStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from singer_sdk.singerlib.catalog import CatalogEntry
+
+    Kinds = Mapping[str, type[ApiStream]]
+
+REMEDY = "remove it from the state, or start without a state"
+
+LATEST = timedelta(days=1)
+"""How far ahead a bookmark may lie: further than any clock is wrong."""
+
+
+def name_of(kind: type[ApiStream]) -> str:
+    """The name of a stream class."""
+    name: str = kind.name  # type: ignore[misc] # every subclass has it as a class attribute
+    return name
+
+
+def file_problem(name: str) -> str | None:
+    """What is wrong with a file of settings, if anything."""
+    try:
+        document = json.loads(Path(name).read_text("utf-8"))
+    except OSError as error:
+        return f"{name} cannot be read ({error.strerror}); name a file, or ENV"
+    except ValueError:
+        document = None
+    return None if isinstance(document, dict) else f"{name} must hold a JSON object of settings"
+
+
+def is_catalog(document: dict[str, Any]) -> bool:
+    """Whether a JSON object has the form of a Singer catalog."""
+    try:
+        return bool(Catalog.from_dict(document)) or document["streams"] == []
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
+
+
+def is_selected(entry: CatalogEntry) -> bool:
+    """Whether the SDK takes the stream for selected; it does where nothing is said."""
+    return entry.metadata.resolve_selection().get((), True)
+
+
+def unread(catalog: Catalog, accounts: Mapping[str, int]) -> Iterator[str]:
+    """A warning if what the catalog selects is not read."""
+    names = [entry.tap_stream_id for entry in catalog.values() if is_selected(entry)]
+    if not names:
+        yield "catalog: selects no stream, so nothing is read"
+    without = [name for name in names if not accounts.get(name)]
+    if without and any(accounts.values()):
+        yield f"catalog: no account is configured from which to read {', '.join(without)}"
+
+
+def catalog_problems(catalog: Catalog, kinds: Kinds) -> Iterator[str]:
+    """What the catalog selects although it does not exist."""
+    for entry in catalog.values():
+        if not is_selected(entry):
+            continue
+        name = entry.tap_stream_id
+        if name not in kinds:
+            yield f"catalog: there is no stream {name!r}{_nearest(name, kinds)}"
+            continue
+        if not isinstance(entry.schema.properties, dict):
+            yield f"catalog: {name} has no schema; run --discover again"
+            continue
+        columns = SCHEMAS.get_schema(name)["properties"]
+        selected = {
+            crumb[1]
+            for crumb, metadata in entry.metadata.items()
+            if len(crumb) == 2 and metadata.selected  # noqa: PLR2004 - ("properties", name)
+        }
+        keys = entry.key_properties or ()
+        for column in sorted({*selected, *entry.schema.properties, *keys}):
+            if column not in columns:
+                near = _nearest(column, columns)
+                yield f"catalog: {name} has no column {column!r}{near}; run --discover again"
+        key = kinds[name].replication_key
+        own = key if isinstance(key, str) else None
+        if entry.replication_key not in {None, own}:
+            yield (
+                f"catalog: {name} cannot be replicated by {entry.replication_key!r}, "
+                f"{f'only by {own}' if own else 'it is read whole'}; run --discover again"
+            )
+
+
+def state_problems(
+    state: Any,  # noqa: ANN401 - any JSON
+    kinds: Kinds,
+    now: str,
+    accounts: Mapping[str, int],
+) -> Iterator[str]:
+    """What is wrong with a state, so that it would lead to rows being missed.
+
+    `accounts` is how many accounts each stream is read from.
+    """
+    if state and (not isinstance(state, dict) or not isinstance(state.get("bookmarks"), dict)):
+        yield "state: must be an object with `bookmarks`; start without a state to read all"
+        return
+    for name, entry in state.get("bookmarks", {}).items():
+        if name not in kinds:
+            yield f"state: there is no stream {name!r}{_nearest(name, kinds)}; {REMEDY}"
+            continue
+        partitions = entry.get("partitions", []) if isinstance(entry, dict) else None
+        if not isinstance(partitions, list):
+            yield f"state: the bookmark of {name} is not one of this tap; {REMEDY}"
+            continue
+        if "replication_key_value" in entry:
+            if accounts[name] > 1:
+                yield f"state: the bookmark of {name} does not say for which account; {REMEDY}"
+            partitions = [*partitions, {**entry, "context": {"account_id": "its account"}}]
+        for partition in partitions:
+            yield from _bookmark_problems(kinds[name], partition, now)
+
+
+def _bookmark_problems(
+    kind: type[ApiStream],
+    partition: Any,  # noqa: ANN401 - any JSON
+    now: str,
+) -> Iterator[str]:
+    name = name_of(kind)
+    bookmark = partition if isinstance(partition, dict) else {}
+    context = bookmark.get("context")
+    account = context.get("account_id") if isinstance(context, dict) else None
+    value = bookmark.get("replication_key_value")
+    if not isinstance(account, str):
+        yield f"state: a bookmark of {name} names no account_id; {REMEDY}"
+    elif bookmark.get("replication_key") not in {None, kind.replication_key}:
+        yield f"state: the bookmark of {name} for {account} is one of another column; {REMEDY}"
+    elif value is not None:
+        moment = utc(value) if isinstance(value, str) else None
+        if moment is None:
+            yield f"state: the bookmark of {name} for {account} is no time; {REMEDY}"
+        elif datetime.fromisoformat(moment) - datetime.fromisoformat(now) > LATEST:
+            yield f"state: the bookmark of {name} for {account} lies in the future; {REMEDY}"
+
+
+def only_problems(
+    only: Mapping[str, Any], kinds: Kinds, accounts: Mapping[str, int]
+) -> Iterator[str]:
+    """What is wrong with the setting `only`; `accounts` is how many each stream is read from."""
+    for name, wanted in only.items():
+        kind = kinds.get(name)
+        if kind is None:
+            yield f"only: there is no stream {name!r}{_nearest(name, kinds)}"
+        elif kind.single is ApiStream.single:
+            yield f"only: {name} has no objects to choose from; remove it from the setting"
+        elif not accounts[name]:
+            yield f"only: no account is configured that {name} could be read from"
+        elif not isinstance(wanted, list) or not all(_fits(each, kind) for each in wanted):
+            yield f"only: {name} must be a list of {_form(kind)}"
+
+
+def _fits(wanted: Any, kind: type[ApiStream]) -> bool:  # noqa: ANN401 - any JSON
+    """Whether an entry of `only` has the form that the stream reads."""
+    if not kind.single_keys:
+        return isinstance(wanted, str) and bool(wanted)
+    return (
+        isinstance(wanted, dict)
+        and wanted.keys() <= kind.single_keys.keys()
+        and all(name in wanted for name, is_needed in kind.single_keys.items() if is_needed)
+        and all(isinstance(value, str) and value for value in wanted.values())
+    )
+
+
+def _form(kind: type[ApiStream]) -> str:
+    if not kind.single_keys:
+        return "ids, each a text"
+    words = (name if must else f"{name} (optional)" for name, must in kind.single_keys.items())
+    return f"objects with {' and '.join(words)}, each a text"
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), 1, 0.6)
+    return f" (did you mean {near[0]!r}?)" if near else ""

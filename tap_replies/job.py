@@ -1,0 +1,212 @@
+"""One stream being read for one account: what it asks, and the count of what came."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk import metrics
+
+from tap_replies.errors import GoneError
+from tap_replies.walk import Walk, fan_out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import TypeVar
+
+    from tap_replies.bookmark import Reading
+    from tap_replies.paging import Collection, Page
+    from tap_replies.run import Connection
+    from tap_replies.source import Row
+
+    P = TypeVar("P")
+
+logger = logging.getLogger("tap-replies")
+
+
+class SummaryMetric(StrEnum):
+    """What is logged as a metric when a stream was read for an account."""
+
+    RECORDS = "records_emitted"
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some rows, with the columns that they do not hold themselves.
+
+    `complete_to` tells that all rows before this moment have come, this batch included.
+    """
+
+    rows: list[Row]
+    is_dirty: bool = False
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    complete_to: str | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """The count of one stream and account."""
+
+    emitted: int = 0
+    read: int = 0
+    expected: int = 0
+    missing: int = 0
+    duplicates: int = 0
+    without_key: int = 0
+    counted_by: str = "the API"
+    skipped: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+
+
+class Job:
+    """One stream being read for one account.
+
+    `started` is when the run began; `after` holds what the state is to remember beside the
+    bookmark once the reading is whole.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what a job is made of
+        self,
+        stream: str,
+        connection: Connection,
+        config: Mapping[str, Any],
+        reading: Reading | None,
+        state: dict[str, Any],
+        started: str,
+    ) -> None:
+        """Start counting."""
+        self.stream = stream
+        self.connection = connection
+        self.account_id = connection.account_id
+        self.config = config
+        self.filters: Mapping[str, Any] = connection.account.values.get("filters") or {}
+        self.reading = reading
+        self.state = state
+        self.started = started
+        self.after: dict[str, Any] = {}
+        self.writes_state = True
+        self.tally = Tally()
+        self.fetcher = connection.fetcher
+        self._requests = self.fetcher.usage.requests
+        self._retries = self.fetcher.usage.retries
+
+    @property
+    def lower(self) -> str | None:
+        """Where the reading begins; None reads from the beginning."""
+        return self.reading.lower if self.reading else None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether no bookmark was there to start from."""
+        return self.reading is None or self.reading.since is None
+
+    def walk(self, collection: Collection) -> Iterator[Page]:
+        """All pages of a collection whose rows are this stream's."""
+        walk = Walk(self.fetcher, collection)
+        yield from walk
+        self.count(walk)
+
+    def parents(self, collection: Collection) -> Iterator[Row]:
+        """All rows of a collection that leads to this stream's."""
+        walk = Walk(self.fetcher, collection, ahead=self.fetcher.max_connections // 2 or 1)
+        for page in walk:
+            yield from page.rows
+        self.tally.missing += walk.missing
+
+    def children(
+        self,
+        parents: Iterable[P],
+        collection_of: Callable[[P], Collection],
+        what: str,
+        *,
+        counted: bool = True,
+    ) -> Iterator[tuple[P, Page]]:
+        """All pages of each parent's collection; a parent that is gone is skipped and counted.
+
+        With `counted` the rows are this stream's, otherwise they only lead to them.
+        """
+        for parent, walk in fan_out(self.fetcher, parents, collection_of):
+            if isinstance(walk, GoneError):
+                self.skip(what)
+                continue
+            try:
+                for page in walk:
+                    yield parent, page
+            except GoneError:
+                self.skip(what)
+                continue
+            if counted:
+                self.count(walk)
+            else:
+                self.tally.missing += walk.missing
+
+    def changed(self, collection: Collection) -> Iterator[Page]:
+        """The pages of a collection that is newest first, of which only the first may be wanted."""
+        walk = Walk(self.fetcher, collection, may_stop=True)
+        try:
+            yield from walk
+        finally:
+            self.tally.read += len(walk.known)
+            self.tally.expected += len(walk.known)
+            self.tally.duplicates += walk.known.duplicates
+
+    def skip(self, what: str) -> None:
+        """Count an object that could not be read although it was listed."""
+        self.tally.skipped[what] += 1
+
+    def count(self, walk: Walk) -> None:
+        """Add what a walk over this stream's own rows came to."""
+        self.tally.counted_by = walk.counted_by
+        self.tally.expected += walk.expected
+        self.tally.read += len(walk.known)
+        self.tally.missing += walk.missing
+        self.tally.duplicates += walk.known.duplicates
+        self.tally.without_key += walk.known.without_key
+
+    def summary(self, cleaned: Counter[str], unknown: Iterable[str], seconds: float) -> str:
+        """The line that ends a stream for an account; its figures go out as metrics too."""
+        tally = self.tally
+        requests = self.fetcher.usage.requests - self._requests
+        retries = self.fetcher.usage.retries - self._retries
+        names = sorted(unknown)
+        tags = {
+            "stream": self.stream,
+            "context": {"account_id": self.account_id},
+            "read": tally.read,
+            "expected": tally.expected,
+            "missing": tally.missing,
+            "skipped": tally.skipped.total(),
+            "cleaned": cleaned.total(),
+            "unknown_fields": len(names),
+            "requests": requests,
+            "retries": retries,
+        }
+        point: metrics.Point[int] = metrics.Point(
+            "counter",
+            SummaryMetric.RECORDS,  # type: ignore[arg-type] # the SDK's own list has no such word
+            tally.emitted,
+            tags,
+        )
+        metrics.log(metrics.get_metrics_logger(), point)
+        parts = [
+            f"{tally.emitted} emitted",
+            f"{tally.read} read of {tally.expected} by {tally.counted_by}",
+            f"{requests} requests",
+            f"{retries} retries",
+        ]
+        if tally.missing:
+            parts.append(f"{tally.missing} MISSING")
+        if tally.without_key:
+            parts.append(f"{tally.without_key} without a key, left out")
+        parts += [f"{count} {what} skipped" for what, count in sorted(tally.skipped.items())]
+        parts += [f"{count} {what}" for what, count in sorted(tally.notes.items())]
+        if cleaned:
+            changes = ", ".join(f"{rule} ({count})" for rule, count in sorted(cleaned.items()))
+            parts.append(f"cleaned: {changes}")
+        if names:
+            parts.append(f"fields without a column: {', '.join(names)}")
+        parts.append(f"{seconds:.1f} s")
+        return f"{self.stream}, account {self.account_id}: " + "; ".join(parts)

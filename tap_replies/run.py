@@ -1,0 +1,130 @@
+"""One run of the tap: its accounts, opened once each, and what failed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from tap_replies.bookmark import utc_at
+from tap_replies.errors import AccountError, GoneError, StreamRefusedError, TapRepliesError
+from tap_replies.fetch import Fetcher
+from tap_replies.limits import Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tap_replies.limits import Clock, Limits
+    from tap_replies.source import Account, Profile, Source
+
+logger = logging.getLogger("tap-replies")
+
+
+class Connection:
+    """One account in use: opened by its first request, closed for good when it is refused."""
+
+    def __init__(self, account: Account, limits: Limits, clock: Clock, stop: Stop) -> None:
+        """Prepare; nothing is asked yet."""
+        self.account = account
+        self.api = account.source.connect(account)
+        self.fetcher = Fetcher(self.api, account.label, limits, clock, stop)
+        self.problem: str | None = None
+        self._profile: Profile | None = None
+
+    @property
+    def profile(self) -> Profile:
+        """Who the account is.
+
+        Raises:
+            TapRepliesError: The account cannot be read.
+        """
+        if self.problem is not None:
+            raise AccountError(self.problem)
+        if self._profile is None:
+            try:
+                self._profile = self.api.profile(self.fetcher.ask)
+            except (GoneError, StreamRefusedError) as error:
+                self.problem = f"{error}; check {self.account.given}"
+                raise AccountError(self.problem) from None
+            except TapRepliesError as error:
+                self.problem = str(error)
+                raise
+        return self._profile
+
+    @property
+    def account_id(self) -> str:
+        """The account's id in every record: its `name` in the settings, or the vendor's own.
+
+        An account that was refused before it told its id goes by the setting that declares it.
+        """
+        if self.account.name:
+            return self.account.name
+        return self._profile.account_id if self._profile else self.account.label
+
+    def refuse_as_twin(self, label: str) -> str:
+        """Read nothing, as another setting names the same account; returns the message."""
+        self.problem = (
+            f"{self.account.label}: is account {self.account_id}, which {label} names already; "
+            "remove one of them"
+        )
+        self._profile = None
+        return self.problem
+
+
+class Run:
+    """What all streams of one run share."""
+
+    def __init__(
+        self, accounts: Sequence[Account], limits: dict[str, Limits], clock: Clock
+    ) -> None:
+        """Prepare the accounts; `limits` are those of each source."""
+        self.clock = clock
+        self.stop = Stop(threading.Event())
+        self.failures: list[str] = []
+        self._owners: dict[tuple[str, str], Connection] = {}
+        self._connections = [
+            Connection(account, limits[account.source.name], clock, self.stop)
+            for account in accounts
+        ]
+
+    def connections(self, source: Source | None = None) -> list[Connection]:
+        """The accounts of a source, or all."""
+        return [
+            connection
+            for connection in self._connections
+            if source is None or connection.account.source.name == source.name
+        ]
+
+    def open(self, source: Source | None = None) -> list[Connection]:
+        """The accounts of a source that can be read; one that cannot is noted as a failure."""
+        opened = []
+        for connection in self.connections(source):
+            try:
+                _ = connection.profile
+            except TapRepliesError as error:
+                self.fail(str(error))
+                continue
+            key = connection.account.source.name, connection.account_id
+            owner = self._owners.setdefault(key, connection)
+            if owner is connection:
+                opened.append(connection)
+            else:
+                # With one account_id they would share their bookmarks.
+                self.fail(connection.refuse_as_twin(owner.account.label))
+        return opened
+
+    def fail(self, message: str) -> None:
+        """Note what makes the run end with exit status 1, and say it once."""
+        if message not in self.failures:
+            self.failures.append(message)
+            logger.error(message)
+
+    def now(self) -> str:
+        """The present moment in the form of a bookmark."""
+        return utc_at(self.clock.time())
+
+    def close(self) -> None:
+        """End the threads of all accounts."""
+        self.stop.event.set()
+        for connection in self._connections:
+            connection.fetcher.close()

@@ -1,0 +1,74 @@
+"""What is wrong with the settings that singer-sdk adds: stream maps, flattening, batches."""
+
+from __future__ import annotations
+
+import fnmatch
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.helpers._batch import BatchConfig
+
+from tap_replies.settings import WORDS, value_problem
+from tap_replies.source import Setting
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+BATCH_FORM = (
+    "batch_config: must be an object with `encoding` (`format` jsonl, `compression` gzip) and "
+    "`storage` (`root`, such as file:///tmp/batches)"
+)
+"""Whatever the encoding says, the SDK zips the files of one format and needs more for another."""
+
+
+def problems(
+    config: Mapping[str, Any], definitions: Mapping[str, Any], streams: Collection[str]
+) -> list[str]:
+    """What is wrong with these settings; `definitions` are their JSON schemas."""
+    found = []
+    for name, definition in definitions.items():
+        kinds = tuple(kind for kind in definition["type"] if kind in WORDS)
+        if problem := value_problem(name, Setting(name, kinds, ""), config.get(name)):
+            found.append(problem)
+    if not found:
+        found += _map_problems(config.get("stream_maps") or {}, streams)
+        found += _batch_problems(config)
+    return found
+
+
+def _map_problems(maps: Mapping[str, Any], streams: Collection[str]) -> Iterator[str]:
+    for name, definition in maps.items():
+        if name == "__else__":
+            continue
+        columns = definition if isinstance(definition, dict) else {}
+        if definition not in (None, "__NULL__") and not isinstance(definition, dict):
+            yield f"stream_maps: {name} must be an object, or null to leave the stream out"
+        for column, expression in columns.items():
+            wanted = list if column == "__key_properties__" else str
+            if expression is not None and not isinstance(expression, wanted):
+                kind = "a list of columns" if wanted is list else "a text"
+                yield f"stream_maps: {name}.{column} must be {kind}, or null"
+        source = columns.get("__source__", name)
+        if isinstance(source, str) and not fnmatch.filter(streams, source):
+            yield f"stream_maps: there is no stream {source!r}; there are {', '.join(streams)}"
+
+
+def _batch_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    if not (wanted := config.get("batch_config")):
+        return
+    try:
+        batches = BatchConfig.from_dict(wanted)
+        root = batches.storage._root_path  # noqa: SLF001 - the one place that knows its kind
+        is_known = (batches.encoding.format, batches.encoding.compression) == ("jsonl", "gzip")
+    except (TypeError, ValueError, AttributeError):
+        is_known = False
+    if not is_known:
+        yield BATCH_FORM
+        return
+    # The SDK writes the records as the stream gives them, beside the schema that the maps make.
+    for name in ("stream_maps", "flattening_enabled"):
+        if config.get(name):
+            yield f"batch_config: batch files take no notice of {name}; remove one of the two"
+    try:
+        _ = root.fs
+    except (ImportError, ValueError) as error:
+        yield f"batch_config: storage.root cannot be used ({error})"

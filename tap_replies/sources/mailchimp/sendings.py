@@ -1,0 +1,236 @@
+"""What was sent and may have made people leave: campaigns, their sub-campaigns, automations."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import logging
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tap_replies.bookmark import moved
+from tap_replies.clean import utc
+from tap_replies.errors import GoneError, StreamRefusedError
+from tap_replies.source import Request, segment
+from tap_replies.sources.mailchimp.client import ids
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tap_replies.job import Job
+    from tap_replies.paging import Collection
+    from tap_replies.source import Row
+
+CHILDLESS = frozenset({"regular", "plaintext", "plain-text", "automation"})
+"""Report types without sub-reports; RSS and multivariate campaigns have them."""
+
+BUCKETS = 32
+BUCKET_BYTES = 5
+
+logger = logging.getLogger("tap-replies")
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Something that was sent, by the id under which its report is found.
+
+    `kind` is `campaign`, `sub_report` (of the campaign `parent`) or `automation` (an e-mail of
+    the workflow `parent`); `unsubscribed` is its report's own count, None where it has none.
+    """
+
+    campaign_id: str
+    kind: str = "campaign"
+    parent: str | None = None
+    unsubscribed: int | None = None
+    sent_at: str | None = None
+
+
+class Counts:
+    """The opt-outs of recent sendings at the last run, in a text whose size is constant.
+
+    Sendings fall into buckets by their id; each bucket keeps a hash of the counts in it. A
+    sending whose bucket is as it was has the count that it had.
+    """
+
+    def __init__(self, job: Job) -> None:
+        """Start from what the last run left in the state."""
+        self._job = job
+        self.horizon = _horizon(job, job.reading.since if job.reading else None)
+        try:
+            self._known = base64.b64decode(job.state.get("counts", ""), validate=True)
+        except binascii.Error:
+            self._known = b""
+        if len(self._known) != BUCKETS * BUCKET_BYTES:
+            self._known = b""
+        self._noted: list[Sending] = []
+        self._buckets: bytes | None = None
+
+    def note(self, sending: Sending) -> None:
+        """Count a sending in."""
+        self._noted.append(sending)
+
+    def has_moved(self, sending: Sending) -> bool:
+        """Whether a sending may have another count than at the last run; ask after all notes."""
+        if self._buckets is None:
+            self._buckets = self._since(self.horizon)
+        start = _bucket(sending) * BUCKET_BYTES
+        part = slice(start, start + BUCKET_BYTES)
+        return self._known[part] != self._buckets[part]
+
+    def text(self) -> str:
+        """The text for the state, about what the next run will look at.
+
+        There is none after an `end_date`: what was counted is more than what was emitted.
+        """
+        reading = self._job.reading
+        if reading is None or reading.ends:
+            return ""
+        return base64.b64encode(self._since(_horizon(self._job, reading.value))).decode()
+
+    def _since(self, horizon: str) -> bytes:
+        buckets = [0] * BUCKETS
+        for sending in self._noted:
+            if _is_recent(sending, horizon):
+                text = f"{sending.campaign_id}:{sending.unsubscribed}"
+                buckets[_bucket(sending)] += int.from_bytes(_digest(text, BUCKET_BYTES))
+        return b"".join((each % 256**BUCKET_BYTES).to_bytes(BUCKET_BYTES) for each in buckets)
+
+
+def _horizon(job: Job, bookmark: str | None) -> str:
+    """What was sent before is not looked at again; the tap may not have run for months."""
+    return moved(bookmark or job.started, -timedelta(days=job.config["unsubscribe_refresh_days"]))
+
+
+def _bucket(sending: Sending) -> int:
+    return _digest(sending.campaign_id, 1)[0] % BUCKETS
+
+
+def _digest(text: str, size: int) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
+
+
+def sendings(job: Job, counts: Counts) -> Iterator[Sending]:
+    """The sendings whose opt-outs must be read.
+
+    In a first run these are all that have any; later those sent after the horizon whose count
+    moved, and every automation e-mail that has no count, as it may go out for ever.
+    """
+    found: dict[str, Sending] = {}
+    parents = []
+    for row in _reports(job):
+        sending = _sending(row, _kind(row))
+        found[sending.campaign_id] = sending
+        if _has_children(row) and (job.is_first or _is_recent(sending, counts.horizon)):
+            parents.append(sending)
+    # A child knows its parent, so it replaces what the list of reports said of it.
+    found |= {sending.campaign_id: sending for sending in _children(job, parents)}
+    for sending in found.values():
+        counts.note(sending)
+
+    def is_due(sending: Sending) -> bool:
+        if sending.unsubscribed is None or job.is_first:
+            return sending.unsubscribed != 0
+        return _is_recent(sending, counts.horizon) and counts.has_moved(sending)
+
+    yield from (each for each in found.values() if each.kind != "automation" and is_due(each))
+    # Automations come last, so that their two lists are read while campaigns are under way.
+    automated = {each.campaign_id: each for each in found.values() if each.kind == "automation"}
+    for email in _automations(job):
+        known = found.get(email.campaign_id)
+        if known is None or known.kind == "automation":
+            automated[email.campaign_id] = replace(
+                email, unsubscribed=known.unsubscribed if known else None
+            )
+    yield from filter(is_due, automated.values())
+
+
+def identified(job: Job, campaign: str) -> Sending:
+    """What the report of an id is of; for a repair, which has not read all of them."""
+    request = Request(
+        f"/reports/{segment(campaign)}",
+        {"fields": "type"},
+        f"the report of campaign {campaign}",
+    )
+    try:
+        kind = str(job.fetcher.ask(request).get("type"))
+    except GoneError:
+        kind = "automation"
+    found: Iterable[Sending] = ()
+    if kind == "automation":
+        found = _automations(job)
+    elif kind not in CHILDLESS:
+        parents = [row for row in _reports(job) if _has_children(row)]
+        found = _children(job, [_sending(row, _kind(row)) for row in parents])
+    return next((each for each in found if each.campaign_id == campaign), Sending(campaign))
+
+
+def _kind(report: Row) -> str:
+    # The reference names both `automation` and `auto`, and does not say which is listed.
+    return "automation" if str(report.get("type")).startswith("auto") else "campaign"
+
+
+def _has_children(report: Row) -> bool:
+    return str(report.get("type")) not in CHILDLESS
+
+
+def _is_recent(sending: Sending, horizon: str) -> bool:
+    return sending.sent_at is None or sending.sent_at >= horizon
+
+
+def _sending(row: Row, kind: str, parent: str | None = None) -> Sending:
+    sent = [utc(row[name]) for name in ("send_time", "rss_last_send") if row.get(name)]
+    count = row.get("unsubscribed")
+    return Sending(
+        campaign_id=str(row["id"]),
+        kind=kind,
+        parent=parent,
+        unsubscribed=count if isinstance(count, int) else None,
+        sent_at=max(filter(None, sent), default=None),
+    )
+
+
+REPORT_FIELDS = ("type", "unsubscribed", "send_time", "rss_last_send", "list_id")
+
+
+def _reports(job: Job) -> Iterator[Row]:
+    listing = ids("/reports", "reports", "the reports", *REPORT_FIELDS)
+    for row in job.parents(listing):
+        if _is_wanted(job, row["id"], row.get("list_id")):
+            yield row
+
+
+def _is_wanted(job: Job, campaign: str, list_id: str | None) -> bool:
+    own = {"campaign_id": campaign, "list_id": list_id}
+    return all(job.filters.get(name, value) == value for name, value in own.items())
+
+
+def _children(job: Job, parents: list[Sending]) -> Iterator[Sending]:
+    def listing_of(parent: Sending) -> Collection:
+        path = f"/reports/{segment(parent.campaign_id)}/sub-reports"
+        about = f"the sub-reports of campaign {parent.campaign_id}"
+        return ids(path, "reports", about, *REPORT_FIELDS)
+
+    for parent, page in job.children(parents, listing_of, "campaigns", counted=False):
+        for row in page.rows:
+            yield _sending(row, "sub_report", parent.campaign_id)
+
+
+def _automations(job: Job) -> Iterator[Sending]:
+    def listing_of(workflow: str) -> Collection:
+        path = f"/automations/{segment(workflow)}/emails"
+        about = f"the e-mails of automation {workflow}"
+        return ids(path, "emails", about, "recipients.list_id")
+
+    try:
+        rows = list(job.parents(ids("/automations", "automations", "the automations")))
+    except (StreamRefusedError, GoneError) as error:
+        logger.info("%s: no automations: %s", job.stream, error)
+        return
+    workflows = [row["id"] for row in rows]
+    for workflow, page in job.children(workflows, listing_of, "automations", counted=False):
+        for row in page.rows:
+            recipients = row.get("recipients") or {}
+            if _is_wanted(job, row["id"], recipients.get("list_id")):
+                yield Sending(row["id"], "automation", workflow)

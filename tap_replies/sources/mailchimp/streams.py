@@ -1,0 +1,294 @@
+"""Mailchimp's streams."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from typing_extensions import override
+
+from tap_replies.clean import utc
+from tap_replies.job import Batch, Job
+from tap_replies.source import segment
+from tap_replies.sources.mailchimp.client import (
+    MailchimpStream,
+    before,
+    ids,
+    since,
+    subscriber_hash,
+)
+from tap_replies.sources.mailchimp.sendings import Counts, Sending, identified, sendings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tap_replies.paging import Collection
+    from tap_replies.source import Row
+
+
+class Lists(MailchimpStream):
+    """One row per audience."""
+
+    name = "mailchimp_lists"
+    rows_key = "lists"
+    primary_keys = ("account_id", "id")
+    extra: ClassVar[Mapping[str, str]] = {"stats": "include_total_contacts"}
+
+    @override
+    def batches(self, job: Job) -> Iterator[Batch]:
+        """All lists, oldest first."""
+        params = {"sort_field": "date_created", "sort_dir": "ASC"}
+        for page in job.walk(self.listing("/lists", "the lists", params)):
+            wanted = job.filters.get("list_id")
+            rows = [row for row in page.rows if wanted in (None, row["id"])]
+            yield Batch(rows, page.is_dirty)
+
+    @override
+    def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
+        """One list by its id."""
+        yield self.one(job, f"/lists/{segment(wanted)}", f"list {wanted}")
+
+
+class Campaigns(MailchimpStream):
+    """One row per campaign, drafts too."""
+
+    name = "mailchimp_campaigns"
+    rows_key = "campaigns"
+    primary_keys = ("account_id", "id")
+    replication_key = "create_time"
+    overlap_days = "campaign_refresh_days"
+    asked = ("id", "create_time")
+    extra: ClassVar[Mapping[str, str]] = {
+        "resend_shortcut_eligibility": "include_resend_shortcut_eligibility"
+    }
+
+    @override
+    def batches(self, job: Job) -> Iterator[Batch]:
+        """Campaigns by their making, from the bookmark less the days in which counters move."""
+        params = {"sort_field": "create_time", "sort_dir": "ASC"}
+        if job.lower:
+            params["since_create_time"] = since(job.lower)
+        if job.reading:
+            params["before_create_time"] = before(job.reading.upper)
+        if list_id := job.filters.get("list_id"):
+            params["list_id"] = list_id
+        wanted = job.filters.get("campaign_id")
+        for page in job.walk(self.listing("/campaigns", "the campaigns", params)):
+            rows = [row for row in page.rows if wanted in (None, row["id"])]
+            yield Batch(rows, page.is_dirty)
+
+    @override
+    def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
+        """One campaign by its id."""
+        yield self.one(job, f"/campaigns/{segment(wanted)}", f"campaign {wanted}")
+
+
+class Conversations(MailchimpStream):
+    """One row per thread that began with an answer to a campaign."""
+
+    name = "mailchimp_conversations"
+    rows_key = "conversations"
+    primary_keys = ("account_id", "id")
+    replication_key = "last_message_at"
+    own_columns = ("last_message_at",)
+    asked = ("id", "last_message.timestamp")
+
+    @override
+    def batches(self, job: Job) -> Iterator[Batch]:
+        """All threads: the list has no filter for time, and 1,000 of them are one request."""
+        listing = self.listing(
+            "/conversations", "the conversations", thread_filters(job), version=newest
+        )
+        for page in job.walk(listing):
+            yield Batch(page.rows, page.is_dirty)
+
+    @override
+    def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
+        """One thread by its id."""
+        yield self.one(job, f"/conversations/{segment(wanted)}", f"conversation {wanted}")
+
+    @override
+    def derive(self, row: Row) -> None:
+        """The bookmark is a column of its own: the SDK takes none from within an object."""
+        row["last_message_at"] = newest(row)
+
+
+class ConversationMessages(MailchimpStream):
+    """One row per message of a thread."""
+
+    name = "mailchimp_conversation_messages"
+    rows_key = "conversation_messages"
+    primary_keys = ("account_id", "conversation_id", "id")
+    replication_key = "timestamp"
+    asked = ("id", "conversation_id", "timestamp")
+    holds_replies = True
+
+    @override
+    def batches(self, job: Job) -> Iterator[Batch]:
+        """The messages of each thread whose newest one is not older than the bookmark."""
+        listing = ids(
+            "/conversations",
+            "conversations",
+            "the conversations",
+            "last_message.timestamp",
+            "message_count",
+            **thread_filters(job),
+        )
+        threads = (row for row in job.parents(listing) if self._is_due(job, row))
+        pages = job.children(threads, lambda thread: self._messages(job, thread["id"]), "threads")
+        for thread, group in groupby(pages, key=itemgetter(0)):
+            read = 0
+            for _, page in group:
+                batch = self._own(job, thread["id"], page.rows, is_dirty=page.is_dirty)
+                read += len(batch.rows)
+                yield batch
+            count = thread.get("message_count")
+            if job.lower is None and isinstance(count, int):
+                job.tally.missing += max(0, count - read)
+
+    @override
+    def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
+        """The whole thread of one conversation."""
+        for page in job.walk(self._messages(job, wanted)):
+            yield self._own(job, wanted, page.rows, is_dirty=page.is_dirty)
+
+    def _is_due(self, job: Job, thread: Row) -> bool:
+        moment = utc(newest(thread) or "")
+        return job.lower is None or moment is None or moment >= job.lower
+
+    def _messages(self, job: Job, thread: str) -> Collection:
+        params = {"since_timestamp": since(job.lower)} if job.lower else {}
+        path = f"/conversations/{segment(thread)}/messages"
+        return self.listing(path, f"the messages of conversation {thread}", params)
+
+    def _own(self, job: Job, thread: str, rows: list[Row], *, is_dirty: bool) -> Batch:
+        """The rows of this thread: the API has returned those of others for days in 2020."""
+        own = [row for row in rows if row.get("conversation_id", thread) == thread]
+        if foreign := len(rows) - len(own):
+            job.tally.skipped["messages of another thread"] += foreign
+        return Batch(own, is_dirty, {"conversation_id": thread})
+
+
+class Unsubscribes(MailchimpStream):
+    """One row per person who left because of something that was sent."""
+
+    name = "mailchimp_unsubscribes"
+    rows_key = "unsubscribes"
+    primary_keys = ("account_id", "campaign_id", "email_id", "timestamp")
+    replication_key = "timestamp"
+    own_columns = ("unsubscribe_source", "parent_campaign_id")
+    single_keys: ClassVar = {"campaign_id": True, "email": False}
+    asked = ("email_id", "timestamp", "campaign_id")
+
+    @override
+    def batches(self, job: Job) -> Iterator[Batch]:
+        """The opt-outs of each campaign, sub-campaign and automation e-mail that gained some."""
+        counts = Counts(job)
+        due = sendings(job, counts)
+        pages = job.children(due, self._of, "campaigns")
+        for sending, group in groupby(pages, key=itemgetter(0)):
+            read = 0
+            for _, page in group:
+                read += len(page.rows)
+                yield self._batch(sending, page.rows, is_dirty=page.is_dirty)
+            if gone := max(0, (sending.unsubscribed or 0) - read):
+                job.tally.notes["opt-outs counted by reports, of contacts deleted since"] += gone
+        job.after["counts"] = counts.text()
+
+    @override
+    def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
+        """The opt-out of one person: `{"campaign_id": ..., "email": ...}`."""
+        campaign = wanted["campaign_id"]
+        path = f"/reports/{segment(campaign)}/unsubscribed"
+        if "email" in wanted:
+            about = f"an opt-out of campaign {campaign}"
+            batch = self.one(job, f"{path}/{subscriber_hash(wanted['email'])}", about)
+            yield self._batch(identified(job, campaign), batch.rows, is_dirty=True)
+            return
+        sending = identified(job, campaign)
+        for page in job.walk(self._of(sending)):
+            yield self._batch(sending, page.rows, is_dirty=page.is_dirty)
+
+    def _of(self, sending: Sending) -> Collection:
+        path = f"/reports/{segment(sending.campaign_id)}/unsubscribed"
+        about = f"the opt-outs of campaign {sending.campaign_id}"
+        return self.listing(path, about, {}, "email_id", "timestamp")
+
+    def _batch(self, sending: Sending, rows: list[Row], *, is_dirty: bool) -> Batch:
+        columns = {
+            "campaign_id": sending.campaign_id,
+            "unsubscribe_source": sending.kind,
+            "parent_campaign_id": sending.parent,
+        }
+        return Batch(rows, is_dirty, columns)
+
+
+class ListUnsubscribes(MailchimpStream):
+    """One row per person who is unsubscribed from an audience, whatever made them leave."""
+
+    name = "mailchimp_list_unsubscribes"
+    rows_key = "members"
+    primary_keys = ("account_id", "list_id", "id")
+    replication_key = "last_changed"
+    own_columns = ("unsubscribe_source",)
+    single_keys: ClassVar = {"list_id": True, "email": True}
+    asked = ("id", "list_id", "last_changed")
+
+    @override
+    def batches(self, job: Job) -> Iterator[Batch]:
+        """The unsubscribed members of each list that changed since the bookmark."""
+        wanted = job.filters.get("list_id")
+        lists = (
+            row["id"]
+            for row in job.parents(ids("/lists", "lists", "the lists"))
+            if wanted in (None, row["id"])
+        )
+        for list_id, page in job.children(lists, lambda each: self._of(job, each), "lists"):
+            yield self._batch(list_id, page.rows, is_dirty=page.is_dirty)
+
+    @override
+    def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
+        """One member: `{"list_id": ..., "email": ...}`."""
+        list_id = wanted["list_id"]
+        path = f"/lists/{segment(list_id)}/members/{subscriber_hash(wanted['email'])}"
+        batch = self.one(job, path, f"a member of list {list_id}")
+        yield self._batch(list_id, batch.rows, is_dirty=True)
+
+    def _batch(self, list_id: str, rows: list[Row], *, is_dirty: bool) -> Batch:
+        return Batch(rows, is_dirty, {"list_id": list_id, "unsubscribe_source": "audience"})
+
+    def _of(self, job: Job, list_id: str) -> Collection:
+        params = {"status": "unsubscribed", "sort_field": "last_changed", "sort_dir": "ASC"}
+        if job.lower:
+            params["since_last_changed"] = since(job.lower)
+        if job.reading:
+            params["before_last_changed"] = before(job.reading.upper)
+        path = f"/lists/{segment(list_id)}/members"
+        about = f"the unsubscribed members of list {list_id}"
+        return self.listing(path, about, params, version=itemgetter("last_changed"))
+
+
+def thread_filters(job: Job) -> dict[str, str]:
+    """The filters of the conversations list, as the API spells them."""
+    return {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in job.filters.items()
+    }
+
+
+def newest(thread: Row) -> str | None:
+    """When the newest message of a thread was written, as the API says it."""
+    last = thread.get("last_message")
+    moment = last.get("timestamp") if isinstance(last, dict) else None
+    return moment if isinstance(moment, str) else None
+
+
+STREAMS = (
+    Lists,
+    Campaigns,
+    Conversations,
+    ConversationMessages,
+    Unsubscribes,
+    ListUnsubscribes,
+)

@@ -1,0 +1,179 @@
+"""The messages of a brand: by windows of time over all threads, or thread by thread."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from tap_replies.bookmark import moved
+from tap_replies.errors import GoneError
+from tap_replies.job import Batch, Job
+from tap_replies.paging import Collection
+from tap_replies.source import Request, segment
+from tap_replies.sources.reamaze.client import PAGING, date_param
+from tap_replies.sources.reamaze.keys import content, keyed, moment_of
+from tap_replies.sources.reamaze.listings import all_conversations, changed, changed_at
+from tap_replies.sources.reamaze.sample import Sample
+from tap_replies.sources.reamaze.windows import Window, plan
+from tap_replies.stream import ApiStream
+from tap_replies.walk import fan_out
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tap_replies.source import Row
+
+
+THREADS_ONLY = ("for", "for_id", "origin", "data", "start_date", "end_date")
+"""Filters of the conversations list that the messages list does not have, or means otherwise:
+its `origin` is that of the message, and a number."""
+
+SHARED_FILTERS = ("tag", "category")
+BACKFILL = "conversations from the beginning"
+
+logger = logging.getLogger("tap-replies")
+
+
+class Messages(ApiStream):
+    """One row per message, internal notes too."""
+
+    name = "reamaze_messages"
+    primary_keys = ("account_id", "message_key")
+    replication_key = "created_at"
+    holds_replies = True
+
+    @override
+    def batches(self, job: Job) -> Iterator[Batch]:
+        """Messages by windows, or by threads where the windows do not hold all of them."""
+        way = self._way(job)
+        if way == "brand":
+            yield from self._windows(job, None)
+        elif way == "auto":
+            sample = Sample(job, self._thread)
+            yield from self._windows(job, sample)
+            if slug := sample.incomplete():
+                logger.warning(
+                    "%s, account %s: the brand-wide list lacks messages that conversation %s "
+                    "holds; from now on threads are read one by one, all of them in this run",
+                    self.name,
+                    job.account_id,
+                    slug,
+                )
+                job.state["messages_from"] = BACKFILL
+                yield from self._threads(job, sample.unseen)
+                job.after["messages_from"] = "conversations"
+        else:
+            yield from self._threads(job)
+            if way == BACKFILL:
+                job.after["messages_from"] = "conversations"
+
+    @override
+    def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
+        """The whole thread of one conversation."""
+        rows, is_dirty = [], False
+        for page in job.walk(self._thread(wanted)):
+            rows += page.rows
+            is_dirty |= page.is_dirty
+        yield Batch(keyed(rows, wanted), is_dirty)
+
+    def _way(self, job: Job) -> str:
+        way: str = self.config["reamaze_messages_from"]
+        needs_threads = (
+            job.filters.keys() & THREADS_ONLY or job.filters.get("filter", "all") != "all"
+        )
+        if way == "auto":
+            way = job.state.get("messages_from", "conversations" if needs_threads else "auto")
+        elif way == "brand" and needs_threads:
+            logger.warning("%s: the filters need the messages to be read by threads", self.name)
+            way = "conversations"
+        if way == BACKFILL and job.reading:
+            job.reading.restart(job.reading.start)
+        return way
+
+    # By windows
+
+    def _windows(self, job: Job, sample: Sample | None) -> Iterator[Batch]:
+        windows = plan(job, self._all(job))
+        yield from self._in_windows(job, windows, sample)
+
+    def _in_windows(
+        self, job: Job, windows: Iterable[Window], sample: Sample | None
+    ) -> Iterator[Batch]:
+        walks = fan_out(job.fetcher, windows, lambda window: self._all(job, window))
+        for window, walk in walks:
+            if isinstance(walk, GoneError):
+                raise walk
+            rows, is_dirty = [], False
+            pages = iter(walk)
+            for page in pages:
+                if page.index == 0 and (parts := window.parts(page.total or 0)):
+                    yield from self._in_windows(job, parts, sample)
+                    break
+                rows += [row for row in page.rows if window.holds(moment_of(row))]
+                is_dirty |= page.is_dirty
+            else:
+                job.count(walk)
+                rows = keyed(rows)
+                if sample:
+                    sample.take(rows)
+                # The last window waits for the comparison: a run cut before it repeats both.
+                is_last = job.reading is not None and window.end >= job.reading.upper
+                complete_to = None if sample and is_last else window.end
+                yield Batch(rows, is_dirty, complete_to=complete_to)
+
+    def _all(self, job: Job, window: Window | None = None) -> Collection:
+        params = {name: each for name, each in job.filters.items() if name in SHARED_FILTERS}
+        if window:
+            # Whether the bounds are inclusive is not documented, so they are asked for with room.
+            if window.start:
+                params["start_date"] = date_param(moved(window.start, -timedelta(seconds=1)))
+            params["end_date"] = date_param(moved(window.end, timedelta(seconds=1)))
+        return self._messages("/messages", "the messages", params)
+
+    # By threads
+
+    def _threads(self, job: Job, unseen: Any = None) -> Iterator[Batch]:  # noqa: ANN401
+        if unseen and job.reading:
+            job.reading.restart(job.reading.start)
+        if job.lower is None:
+            conversations = (row for row in job.parents(all_conversations(job)))
+        else:
+            conversations = (row for page in changed(job) for row in page.rows)
+        # One that changes meanwhile comes twice, but is read once: the next run reads it again.
+        slugs = _once(row["slug"] for row in conversations if self._is_due(job, row))
+        pages = job.children(slugs, self._thread, "conversations")
+        for slug, group in groupby(pages, key=itemgetter(0)):
+            rows, is_dirty = [], False
+            for _, page in group:
+                rows += page.rows
+                is_dirty |= page.is_dirty
+            rows = keyed(rows, slug)
+            rows = list(filter(unseen, rows)) if unseen else rows
+            yield Batch(rows, is_dirty)
+
+    def _is_due(self, job: Job, row: Row) -> bool:
+        moment = changed_at(row) if row.get("updated_at") else None
+        return job.lower is None or moment is None or moment >= job.lower
+
+    def _thread(self, slug: str) -> Collection:
+        path = f"/conversations/{segment(slug)}/messages"
+        return self._messages(path, f"the messages of conversation {slug}", {})
+
+    def _messages(self, path: str, about: str, params: dict[str, Any]) -> Collection:
+        if self.mask["properties", "original_body"]:
+            params = {**params, "include": "original_body"}
+        listing = Request(path, params, about)
+        return Collection(listing, "messages", PAGING, content, may_be_alike=True)
+
+
+def _once(slugs: Iterable[str]) -> Iterator[str]:
+    seen: set[int] = set()
+    for slug in slugs:
+        if hash(slug) not in seen:
+            seen.add(hash(slug))
+            yield slug

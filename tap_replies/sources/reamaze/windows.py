@@ -1,0 +1,74 @@
+"""The windows of time in which a brand's messages are read, oldest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from tap_replies.bookmark import moved
+from tap_replies.clean import utc
+from tap_replies.walk import Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_replies.job import Job
+    from tap_replies.paging import Collection
+
+WANTED = 3_000
+"""Messages in a window, so that each is sorted in little memory and a cut run repeats little."""
+
+MOST = 10_000
+"""Messages in a window that is not divided further."""
+
+SHORTEST = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The moments from `start` (None: the very beginning) up to, but not at, `end`."""
+
+    start: str | None
+    end: str
+
+    def holds(self, moment: str) -> bool:
+        """Whether a moment lies in the window."""
+        return (self.start or "") <= moment < self.end
+
+    def parts(self, messages: int) -> list[Window]:
+        """Shorter windows in its place, if it holds too many messages; none otherwise."""
+        if messages <= MOST or self.start is None:
+            return []
+        start, end = (datetime.fromisoformat(each) for each in (self.start, self.end))
+        count = min(-(-messages // WANTED), int((end - start) / SHORTEST))
+        return _split(self.start, self.end, count) if count > 1 else []
+
+
+def plan(job: Job, everything: Collection) -> Iterator[Window]:
+    """The windows from where the reading begins to where it ends.
+
+    Where there is no beginning, the oldest message is looked up on the last page.
+    """
+    end = job.reading.upper if job.reading else moved(job.started, SHORTEST)
+    # A window ends before its end, and the reading takes in the moment in which it began.
+    if not (job.reading and job.reading.ends):
+        end = moved(end, timedelta(milliseconds=1))
+    if job.lower is not None:
+        yield Window(job.lower, end)
+        return
+    first, last = Walk(job.fetcher, everything).ends()
+    rows = [row for row in (*first.rows, *last.rows) if isinstance(row, dict)]
+    moments = [utc(row.get("created_at")) for row in rows]
+    oldest = min(filter(None, moments), default=end)
+    # The count leaves out initial messages in some answers, so the first window is open.
+    windows = _split(oldest, end, max(1, -(-(first.total or 0) // WANTED))) if oldest < end else []
+    yield Window(None, windows[0].end if windows else end)
+    yield from windows[1:]
+
+
+def _split(start: str, end: str, count: int) -> list[Window]:
+    length = (datetime.fromisoformat(end) - datetime.fromisoformat(start)) / count
+    bounds = [start, *(moved(start, length * each) for each in range(1, count)), end]
+    return [Window(left, right) for left, right in pairwise(bounds)]

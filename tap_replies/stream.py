@@ -1,0 +1,247 @@
+"""A stream as facts, and the loop that turns rows into records."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from contextlib import closing
+from datetime import timedelta
+from functools import cached_property
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Stream, StreamSchema
+from singer_sdk.schema.source import SchemaDirectory
+from tqdm import tqdm
+from typing_extensions import override
+
+from tap_replies import settings
+from tap_replies.bookmark import begin
+from tap_replies.clean import Cleaner
+from tap_replies.errors import (
+    AccountError,
+    StreamMapError,
+    StreamRefusedError,
+    TapRepliesError,
+    unforeseen,
+)
+from tap_replies.job import Batch, Job
+from tap_replies.loop import Loop
+from tap_replies.output import write_page
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+
+    from singer_sdk.helpers.types import Context, Record
+
+    from tap_replies.bookmark import Reading
+    from tap_replies.run import Connection, Run
+    from tap_replies.source import Row, Source
+
+_PACKAGE = files("tap_replies")
+# The wheel carries the schemas inside the package; a checkout keeps them beside it.
+SCHEMAS = SchemaDirectory(
+    next(place for place in (_PACKAGE / "schemas", _PACKAGE / ".." / "schemas") if place.is_dir())
+)
+logger = logging.getLogger("tap-replies")
+
+
+class ApiStream(Stream):
+    """A stream of one source: a subclass holds its facts and says where its rows are."""
+
+    schema = StreamSchema(SCHEMAS)
+    source: Source
+    """The source whose accounts hold this stream's rows; set when the stream is made."""
+
+    overlap_days: ClassVar[str | None] = None
+    """The setting that says how many days are read again, instead of `lookback_minutes`."""
+
+    holds_replies: ClassVar[bool] = False
+    """Whether a row is something that a customer wrote."""
+
+    single_keys: ClassVar[dict[str, bool]] = {}
+    """What an object in the setting `only` holds, and whether it must; nothing if it is an id."""
+
+    def batches(self, job: Job) -> Iterator[Batch]:
+        """The rows of one account, as the API gives them.
+
+        Raises:
+            TapRepliesError: They could not be read whole.
+        """
+        raise NotImplementedError
+
+    def single(self, job: Job, wanted: Any) -> Iterator[Batch]:  # noqa: ANN401 - as the user wrote it
+        """The rows of one object named in the setting `only`.
+
+        Raises:
+            GoneError: The account has no such object.
+        """
+        raise NotImplementedError
+
+    def derive(self, row: Row) -> None:
+        """Add what a record holds beyond its row; the row is changed in place."""
+
+    @cached_property
+    def gone(self) -> Counter[int]:
+        """How many accounts lack an object of `only`, by its place there."""
+        return Counter()
+
+    # What the SDK asks of a stream
+
+    @property
+    @override
+    def partitions(self) -> list[dict[str, Any]] | None:
+        """One bookmark per account."""
+        if self.replication_method != "INCREMENTAL":
+            return None
+        return [{"account_id": each.account_id} for each in self.run.open(self.source)]
+
+    @property
+    @override
+    def selected(self) -> bool:
+        """Whether the catalog selects the stream, and `only` names it where that is set."""
+        only = self.config.get("only")
+        return bool(super().selected) and (not only or self.name in only)
+
+    @selected.setter
+    def selected(self, value: bool | None) -> None:
+        Stream.selected.fset(self, value)  # type: ignore[attr-defined]
+
+    @property
+    @override
+    def emit_activate_version_messages(self) -> bool:
+        """Never: a source that suddenly returns nothing would empty the table."""
+        return False
+
+    @override
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:
+        """None: the bookmark's own cap is part of `Reading`."""
+
+    @override
+    def get_records(self, context: Context | None) -> Iterable[Record]:
+        """The cleaned records of all accounts, or of the one that the context names."""
+        return self._sync_records(context, write_messages=False)
+
+    def connections(self) -> list[Connection]:
+        """The accounts to read."""
+        return self.run.open(self.source)
+
+    @property
+    def run(self) -> Run:
+        """What all streams of this run share."""
+        run: Run = self._tap.run  # type: ignore[attr-defined]
+        return run
+
+    def write_state(self) -> None:
+        """Write the state as it is now, if it changed."""
+        self._tap.state_writer.write_state(self.tap_state)
+
+    @override
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[Record, None, None]:
+        """Read every account; write pages of records, or yield records if not `write_messages`.
+
+        Instead of the SDK's loop, which goes on to the next account only if nothing failed,
+        moves the bookmark with every record, and writes record by record.
+        """
+        written = 0
+        with self.get_record_counter() as counter, self.get_sync_timer() as timer:
+            for connection in self.connections():
+                counter.with_context({"account_id": connection.account_id})
+                timer.with_context({"account_id": connection.account_id})
+                for records in self._guarded(connection, writes_state=write_messages):
+                    limit = self.ABORT_AT_RECORD_COUNT
+                    page = records if limit is None else records[: limit - written]
+                    if write_messages:
+                        try:
+                            write_page(self._tap.message_writer, self.stream_maps, page)
+                        except StreamMapError as error:
+                            self.run.fail(f"stream_maps: {self.name}: {error}")
+                            break
+                        self.state_manager.is_flushed = False
+                    else:
+                        yield from page
+                    counter.increment(len(page))
+                    written += len(page)
+                    if limit is not None and len(page) < len(records):
+                        return
+
+    def _guarded(self, connection: Connection, *, writes_state: bool) -> Iterator[list[Record]]:
+        """The records of one account; what fails is noted, and its bookmark stays.
+
+        In BATCH mode the SDK writes the state after the files; records may wait for theirs.
+        """
+        job = self._job(connection)
+        job.writes_state = writes_state
+        cleaner = Cleaner(self.effective_schema, lambda crumb: bool(self.mask[crumb]))
+        started = time.monotonic()
+        bar = tqdm(desc=self.name, unit=" records", disable=None, leave=False)
+        try:
+            with closing(Loop(self, job, cleaner).records()) as pages, bar:
+                for records in pages:
+                    job.tally.emitted += len(records)
+                    bar.total = max(job.tally.expected, job.tally.emitted)
+                    bar.update(len(records))
+                    yield records
+        except StreamRefusedError as error:
+            self._skip_stream(connection, error)
+        except AccountError as error:
+            connection.problem = str(error)
+            self.run.fail(str(error))
+        except TapRepliesError as error:
+            self.run.fail(f"{self.name}, account {job.account_id}: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other streams go on
+            self.run.fail(f"{self.name}, account {job.account_id}: {unforeseen(error)}")
+        finally:
+            logger.info(job.summary(cleaner.changed, cleaner.unknown, time.monotonic() - started))
+        if job.tally.skipped and self.config["strict"]:
+            self.run.fail(f"{self.name}, account {job.account_id}: objects were skipped (strict)")
+
+    def _skip_stream(self, connection: Connection, error: StreamRefusedError) -> None:
+        message = (
+            f"{self.name}: skipped for account {connection.account_id}: {error}. The plan or the "
+            "user's role does not allow it; deselect it, or use a credential that may read it"
+        )
+        if self.config["strict"]:
+            self.run.fail(message)
+        else:
+            logger.warning(message)
+
+    def _job(self, connection: Connection) -> Job:
+        key = self.replication_key if self.replication_method == "INCREMENTAL" else None
+        if not key or self.config.get("only"):
+            return Job(self.name, connection, self.config, None, {}, self.run.now())
+        state = self.get_context_state({"account_id": connection.account_id})
+        self._adopt(state)
+        overlap = timedelta(minutes=self.config["lookback_minutes"])
+        if self.overlap_days:
+            overlap = timedelta(days=self.config[self.overlap_days])
+        start, end = (settings.moment(self.config, name) for name in ("start_date", "end_date"))
+        dates = (start, end, self.run.now())
+        reading = begin(key, self.primary_keys, state, overlap, dates)
+        if reading.leaves_out:
+            self._tell_gap(connection, reading)
+        return Job(self.name, connection, self.config, reading, state, self.run.now())
+
+    def _adopt(self, state: dict[str, Any]) -> None:
+        """Take over a bookmark that names no account, as a stream without partitions has it.
+
+        With several accounts such a state is refused before the run (`inputs.state_problems`).
+        """
+        for name in ("replication_key", "replication_key_value"):
+            if value := self.stream_state.pop(name, None):
+                state.setdefault(name, value)
+
+    def _tell_gap(self, connection: Connection, reading: Reading) -> None:
+        logger.warning(
+            "%s, account %s: start_date is earlier than the one from which this stream was first "
+            "read, and its bookmark does not go back. To read what lies before %s, run once with "
+            "a state of its own: TAP_REPLIES_END_DATE=%s meltano run --state-id-suffix=backfill "
+            "tap-replies <target>",
+            self.name,
+            connection.account_id,
+            reading.begun,
+            reading.begun,
+        )

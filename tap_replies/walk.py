@@ -1,0 +1,259 @@
+"""Read a paged collection whole, although it moves while it is read.
+
+Pages are numbered from 0. The first tells how many there should be; they are asked for side by
+side and looked at in their order. What a removal among the rows already read would hide shows at
+the border between two pages, so every border is checked and the pages before a broken one are
+read again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from tap_replies.answers import decode
+from tap_replies.errors import GoneError, RequestFailedError
+from tap_replies.known import Known
+from tap_replies.paging import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import TypeVar
+
+    from tap_replies.fetch import Fetcher
+    from tap_replies.paging import Collection
+    from tap_replies.source import Request
+
+    P = TypeVar("P")
+
+MOST_WALKS = 2
+"""Whole readings of a collection that seems to be short, before the shortfall counts."""
+
+MOST_REPAIRS = 20
+"""Broken borders that are mended in one walk before the order itself counts as unstable."""
+
+
+class Walk:
+    """One reading of a collection, page by page; afterwards it tells what was missing."""
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        collection: Collection,
+        first: list[bytes] | None = None,
+        *,
+        ahead: int | None = None,
+        may_stop: bool = False,
+    ) -> None:
+        """Prepare to read.
+
+        `first` is the first page if it was already fetched; `ahead` limits how many pages are
+        asked for ahead; with `may_stop` it grows with the pages that were wanted so far, since
+        the reader may need no more.
+        """
+        self._total: int | None = None
+        self.known = Known(collection)
+        self.walks = 0
+        self._fetcher = fetcher
+        self._ahead = ahead or fetcher.max_connections * 2
+        self._may_stop = may_stop
+        self._collection = collection
+        self._first = first
+        self._repairs = 0
+        self._index = 0
+        self._full_rows = 0
+        self._rows = 0
+        self._is_steady = True
+        self._first_total: int | None = None
+        self._inserted = 0
+
+    @property
+    def counted_by(self) -> str:
+        """The name of the figure that says how many rows there are."""
+        return self._collection.paging.total_key
+
+    @property
+    def expected(self) -> int:
+        """How many rows the collection said it held when the last reading of it began."""
+        return self._first_total or 0
+
+    @property
+    def missing(self) -> int:
+        """How many of the expected rows were not read.
+
+        Rows that are the same in all that tells them apart count as read if nothing moved.
+        """
+        is_lenient = self._is_steady and self._collection.may_be_alike
+        read = max(len(self.known), self._rows) if is_lenient else len(self.known)
+        return max(0, self.expected - read)
+
+    @property
+    def _is_short(self) -> bool:
+        """Whether rows that were there when the walk began may not have been read."""
+        return len(self.known) + self.known.alike - self._inserted < self.expected
+
+    def __iter__(self) -> Iterator[Page]:
+        """The collection's pages; a second whole walk follows if rows were missed.
+
+        Raises:
+            GoneError: The collection, or its parent, does not exist any more.
+        """
+        yield from self._once()
+        while self.walks < MOST_WALKS and (self._is_short or self._repairs > MOST_REPAIRS):
+            yield from self._once()
+
+    def ends(self, *, last: bool = True) -> tuple[Page, Page]:
+        """Only the first page and the last, for what they tell; they count for nothing."""
+        first = self._get(0)
+        index = self._collection.paging.pages(first.envelope) - 1
+        return first, self._get(index) if last and index > 0 else first
+
+    def _once(self) -> Iterator[Page]:
+        self.walks += 1
+        self._repairs = self._inserted = self._rows = 0
+        self._is_steady = True
+        self.known.begin()
+        page = self._first_page()
+        self._first_total = page.total
+        yield self._take(page)
+        self._inserted = 0
+        if self._is_last(page):
+            return
+        planned = self._collection.paging.pages(page.envelope)
+        index = 0
+        while index + 1 < planned:
+            for _, answer in self._fetcher.ahead(self._requests(index + 1, planned), self._asked):
+                index += 1
+                for page in self._mended(self._parse(answer, index)):
+                    yield self._take(page)
+                if self._is_last(page):
+                    return
+                if self._is_shifted:  # what was asked for ahead may be older than this page
+                    break
+        # The total is never trusted to end a walk: a short page is, or one that is repeated.
+        while self._full_rows and not self.known.is_repeated and not self._is_last(page):
+            index += 1
+            for page in self._mended(self._get(index)):
+                yield self._take(page)
+
+    def _requests(self, start: int, end: int) -> Iterator[Request]:
+        paging = self._collection.paging
+        return (paging.at(self._collection.request, index) for index in range(start, end))
+
+    def _asked(self) -> int:
+        """How many pages may be asked for ahead."""
+        return min(self._ahead, self._index + 1) if self._may_stop else self._ahead
+
+    def _first_page(self) -> Page:
+        first, self._first = self._first, None
+        return self._get(0) if first is None else self._parse(first, 0)
+
+    def _get(self, index: int) -> Page:
+        request = self._collection.paging.at(self._collection.request, index)
+        (_, answer), *_ = self._fetcher.ahead([request])
+        return self._parse(answer, index)
+
+    def _mended(self, page: Page) -> Iterator[Page]:
+        """The page, after the ones before it that must be read again so that none is missed."""
+        wanted = page.index
+        while True:
+            back = self._pages_to_reread(page)
+            if back and self._repairs <= MOST_REPAIRS:
+                self._repairs += 1
+                self._total = page.total
+                page = self._get(max(0, page.index - back))
+                continue
+            yield page
+            if page.index >= wanted or self._is_last(page):
+                return
+            page = self._get(page.index + 1)
+
+    def _pages_to_reread(self, page: Page) -> int:
+        """How far back rows may have been missed: 0 if this page joins what was read."""
+        if self._collection.paging.borders_overlap:
+            return 0 if self._is_connected(page) else 1
+        if page.total is None or self._total is None:
+            return 0
+        # In a list that is newest first, rows are skipped only if the total falls.
+        fallen = self._total - page.total
+        size = self._collection.paging.size(page.envelope)
+        return -(-fallen // size) if fallen > 0 else 0
+
+    def _is_connected(self, page: Page) -> bool:
+        """Whether an overlapping page begins with a row that was read, and has not moved since."""
+        return page.index == 0 or (page.rows != [] and self.known.holds(page.rows[0]))
+
+    @property
+    def _is_shifted(self) -> bool:
+        """Whether rows came before those that were read; an overlap shows it by itself."""
+        return self.known.is_shifted and not self._collection.paging.borders_overlap
+
+    def _parse(self, answer: list[bytes] | GoneError, index: int) -> Page:
+        if isinstance(answer, GoneError):
+            raise answer
+        page, *parts = (self._part(body, index) for body in answer)
+        for part in parts:
+            if not self._joins(page, part) and self._repairs <= MOST_REPAIRS:
+                self._repairs += 1
+                return self._get(index)
+            page.rows += part.rows[1:]
+            page.is_dirty |= part.is_dirty
+            page.total, page.envelope = part.total, part.envelope
+        return page
+
+    def _part(self, body: bytes, index: int) -> Page:
+        envelope, is_dirty = decode(body)
+        rows = envelope.get(self._collection.rows_key) if isinstance(envelope, dict) else None
+        if not isinstance(rows, list):
+            msg = f"{self._collection.request.about} answered without {self._collection.rows_key!r}"
+            raise RequestFailedError(msg)
+        return Page(rows, is_dirty, self._collection.paging.total(envelope), index, envelope)
+
+    def _joins(self, page: Page, part: Page) -> bool:
+        """Whether a part of a page that was asked for in parts begins with the row before it."""
+        if page.rows and part.rows:
+            return self.known.same(page.rows[-1], part.rows[0])
+        return page.total == part.total
+
+    def _is_last(self, page: Page) -> bool:
+        paging = self._collection.paging
+        is_short = self._full_rows < paging.size(page.envelope)
+        return is_short and (
+            paging.borders_overlap or page.index + 1 >= paging.pages(page.envelope)
+        )
+
+    def _take(self, page: Page) -> Page:
+        """Note the page as read, and leave in it only rows that were not handed out yet."""
+        self._full_rows = len(page.rows)
+        has_border = page.index > 0 and self._collection.paging.borders_overlap
+        self._rows += self._full_rows - has_border
+        self._is_steady &= page.total == self._first_total and not self._repairs
+        self._index = page.index
+        self._total = page.total
+        page.rows = self.known.fresh(page)
+        if is_new := self._collection.is_new:
+            self._inserted += sum(map(is_new, page.rows))
+        return page
+
+
+def fan_out(
+    fetcher: Fetcher, parents: Iterable[P], collection_of: Callable[[P], Collection]
+) -> Iterator[tuple[P, Walk | GoneError]]:
+    """The collection of each parent, in their order; first pages are fetched ahead.
+
+    A parent whose collection is gone comes with the error in its place.
+    """
+    under_way: deque[tuple[P, Collection]] = deque()
+
+    def first_pages() -> Iterator[Request]:
+        for parent in parents:
+            collection = collection_of(parent)
+            under_way.append((parent, collection))
+            yield collection.paging.at(collection.request, 0)
+
+    for _, answer in fetcher.ahead(first_pages(), lambda: fetcher.max_connections):
+        parent, collection = under_way.popleft()
+        if isinstance(answer, GoneError):
+            yield parent, answer
+        else:
+            yield parent, Walk(fetcher, collection, answer)
