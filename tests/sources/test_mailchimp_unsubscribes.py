@@ -1,0 +1,181 @@
+"""Every reason for leaving arrives once, from whatever made the person leave."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support import Messages, catalog_of, emitted, held, sync
+
+from tap_replies.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STREAM, AUDIENCE = "mailchimp_unsubscribes", "mailchimp_list_unsubscribes"
+REPORT = "/3.0/reports/{id}/unsubscribed"
+
+
+@pytest.fixture
+def shop() -> Iterator[Sandbox]:
+    """An account whose newest campaign is an RSS series, to change."""
+    with Sandbox(now="2026-03-01T12:00:00Z", campaigns=17) as sandbox:
+        yield sandbox
+
+
+def read(sandbox: Sandbox, state: dict[str, Any] | None = None, **settings: Any) -> Messages:  # noqa: ANN401
+    """The opt-outs of an account, with the requests counted anew."""
+    sandbox.reset_stats()
+    config = {**sandbox.config(), **settings}
+    messages = sync(config, catalog=catalog_of(STREAM, AUDIENCE), state=state)
+    assert messages.failures == []
+    return messages
+
+
+def rows(sandbox: Sandbox, collection: str) -> list[dict[str, Any]]:
+    """The rows of a table as the sandbox holds them."""
+    return list(sandbox.world.account("", "mailchimp").rows(collection))
+
+
+def sent(sandbox: Sandbox, kind: str) -> str:
+    """The id of the newest thing of a kind that was sent."""
+    if kind == "automation":
+        return str(rows(sandbox, "emails")[-1]["id"])
+    reports = [row for row in rows(sandbox, "reports") if row["type"] != "automation"]
+    wanted = [row for row in reports if bool(row["parent_campaign_id"]) == (kind == "sub_report")]
+    return str(max(wanted, key=lambda row: row["send_time"])["id"])
+
+
+def test_each_row_tells_what_had_been_sent(still: Sandbox) -> None:
+    """Campaigns, single issues of series and automations' e-mails are told apart, with parents."""
+    parents = {row["id"]: row["parent_campaign_id"] for row in rows(still, "reports")}
+    workflows = {row["id"]: row["workflow_id"] for row in rows(still, "emails")}
+    found = read(still).records[STREAM]
+    for row in found:
+        campaign = row["campaign_id"]
+        expected: tuple[str, str | None] = ("campaign", None)
+        if campaign in workflows:
+            expected = ("automation", workflows[campaign])
+        elif parents[campaign]:
+            expected = ("sub_report", parents[campaign])
+        assert (row["unsubscribe_source"], row["parent_campaign_id"]) == expected
+    kinds = {row["unsubscribe_source"] for row in found}
+    assert kinds == {"campaign", "sub_report", "automation"}
+
+
+def test_reasons_are_those_of_the_api(still: Sandbox) -> None:
+    """A stated reason arrives as it is, to the letter."""
+    reasons = Counter(row["reason"] or None for row in rows(still, "unsubscribes"))
+    assert len(reasons) > 5
+    assert Counter(row["reason"] or None for row in read(still).records[STREAM]) == reasons
+
+
+def test_opt_outs_without_a_campaign_are_in_the_audience(still: Sandbox) -> None:
+    """Who left by a form, or was taken out by an admin, is among those who left the audience."""
+    messages = read(still)
+    credited = {(row["list_id"], row["email_id"]) for row in messages.records[STREAM]}
+    left = {(row["list_id"], row["id"]) for row in messages.records[AUDIENCE]}
+    assert left - credited
+    assert {row["unsubscribe_source"] for row in messages.records[AUDIENCE]} == {"audience"}
+    assert {row["status"] for row in messages.records[AUDIENCE]} == {"unsubscribed"}
+
+
+def test_who_leaves_again_is_counted_again(still: Sandbox) -> None:
+    """Somebody who left, came back and left has a row for each time, within one e-mail too."""
+    found = emitted(read(still).records[STREAM], STREAM)
+    assert set(found.values()) == {1}
+    times = Counter((campaign, person) for campaign, person, _ in found)
+    assert max(times.values()) == 2
+    campaigns: dict[object, set[object]] = {}
+    for campaign, person, _ in found:
+        campaigns.setdefault(person, set()).add(campaign)
+    assert max(map(len, campaigns.values())) > 1
+
+
+@pytest.mark.parametrize("kind", ["campaign", "sub_report", "automation"])
+def test_a_new_opt_out_comes_with_the_next_run(shop: Sandbox, kind: str) -> None:
+    """It is found wherever it is credited, and only what gained some is asked for."""
+    first = read(shop)
+    campaign = sent(shop, kind)
+    shop.mutate({"op": "new_unsubscribe", "source": "mailchimp", "key": campaign})
+    second = read(shop, first.state)
+    (row,) = second.records[STREAM]
+    assert (row["campaign_id"], row["unsubscribe_source"]) == (campaign, kind)
+    assert emitted(first.records[STREAM] + [row], STREAM) == held(shop, STREAM)
+    assert shop.stats()["endpoints"][REPORT] == 4 + (kind != "automation")
+    assert read(shop, second.state).records == {}
+
+
+def test_a_long_pause_loses_nothing(shop: Sandbox) -> None:
+    """What was sent shortly before the last run is still looked at, however long that is ago."""
+    first = read(shop, end_date="2025-07-01")
+    assert first.records[STREAM]
+    second = read(shop, first.state)
+    both = emitted(first.records[STREAM] + second.records[STREAM], STREAM)
+    assert both == held(shop, STREAM)
+
+
+def test_counts_of_a_window_do_not_hide_what_follows(shop: Sandbox) -> None:
+    """After a run with `end_date` the later opt-outs of the same campaigns still arrive."""
+    moments = sorted(row["timestamp"] for row in read(shop).records[STREAM])
+    middle = next(
+        moment for moment in moments[len(moments) // 2 :] if moments.count(moment[:10]) == 0
+    )
+    first = read(shop, end_date=middle)
+    second = read(shop, first.state, start_date=moments[0])
+    both = emitted(first.records[STREAM] + second.records[STREAM], STREAM)
+    assert both == held(shop, STREAM)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_an_account_without_automations(shop: Sandbox, status: int) -> None:
+    """Where automations may not be read, or do not exist, the other opt-outs arrive."""
+    fault = {"kind": "status", "status": status, "path": "/3.0/automations"}
+    shop.control(faults=[fault])
+    emails = {row["id"] for row in rows(shop, "emails")}
+    expected = Counter(key for key in held(shop, STREAM) if key[0] not in emails)
+    assert emitted(read(shop).records[STREAM], STREAM) == expected
+
+
+def test_a_campaign_that_is_gone_is_skipped_and_counted(shop: Sandbox) -> None:
+    """A report that vanished after it was listed is told; with `strict` the run fails."""
+    campaign = sent(shop, "campaign")
+    fault = {"kind": "status", "status": 404, "path": f"/3.0/reports/{campaign}/unsubscribed"}
+    shop.control(faults=[fault])
+    messages = read(shop)
+    lost = held(shop, STREAM) - emitted(messages.records[STREAM], STREAM)
+    assert {key[0] for key in lost} <= {campaign}
+    strict = sync({**shop.config(), "strict": True}, catalog=catalog_of(STREAM))
+    assert bool(strict.failures) == bool(lost)
+
+
+def test_a_list_filter_covers_automations(still: Sandbox) -> None:
+    """With `list_id` come the opt-outs of that audience, credited to whatever was sent to it."""
+    messages = read(still, mailchimp_filters={"list_id": "57afe96172"})
+    expected = Counter(
+        (row["campaign_id"], row["email_id"])
+        for row in rows(still, "unsubscribes")
+        if row["list_id"] == "57afe96172"
+    )
+    found = messages.records[STREAM]
+    assert Counter((row["campaign_id"], row["email_id"]) for row in found) == expected
+    assert {row["unsubscribe_source"] for row in found} == {"campaign", "automation"}
+    assert {row["list_id"] for row in messages.records[AUDIENCE]} == {"57afe96172"}
+
+
+@pytest.mark.parametrize("kind", ["campaign", "automation"])
+def test_a_campaign_filter_finds_automations_too(still: Sandbox, kind: str) -> None:
+    """With `campaign_id` come the opt-outs of what was sent under that id."""
+    campaign = "42694e9e57" if kind == "campaign" else sent(still, kind)
+    found = read(still, mailchimp_filters={"campaign_id": campaign}).records[STREAM]
+    expected = Counter(key for key in held(still, STREAM) if key[0] == campaign)
+    assert expected
+    assert emitted(found, STREAM) == expected
+
+
+def test_a_filter_of_conversations_does_not_touch_opt_outs(still: Sandbox) -> None:
+    """`has_unread_messages` is about threads: all opt-outs come."""
+    messages = read(still, mailchimp_filters={"has_unread_messages": True})
+    for stream in (STREAM, AUDIENCE):
+        assert emitted(messages.records[stream], stream) == held(still, stream)

@@ -1,0 +1,205 @@
+"""All messages of Re:amaze arrive, whatever its brand-wide list shows and counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support import Messages, asked, catalog_of, emitted, held, instant, sync
+
+from tap_replies.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STREAM = "reamaze_messages"
+BRAND_WIDE = "/api/v1/messages"
+THREAD = "/api/v1/conversations/{slug}/messages"
+SHOWN = pytest.mark.parametrize("shown", ["listed", "brand_hides", "count_hides"])
+
+
+@pytest.fixture
+def brand() -> Iterator[Sandbox]:
+    """A brand whose present is known, to change."""
+    with Sandbox(now="2026-03-01T12:00:00Z", reamaze_conversations=40) as sandbox:
+        yield sandbox
+
+
+def read(sandbox: Sandbox, state: dict[str, Any] | None = None, **settings: Any) -> Messages:  # noqa: ANN401
+    """The messages of the brand, with the requests counted anew."""
+    sandbox.reset_stats()
+    messages = sync({**sandbox.config(), **settings}, catalog=catalog_of(STREAM), state=state)
+    assert messages.failures == []
+    return messages
+
+
+def new_slugs(messages: Messages) -> list[str]:
+    """The conversations of the emitted messages."""
+    return sorted(record["conversation_slug"] for record in messages.records[STREAM])
+
+
+@SHOWN
+@pytest.mark.parametrize("way", ["auto", "conversations"])
+def test_all_messages_arrive(brand: Sandbox, shown: str, way: str) -> None:
+    """Listed or not, counted or not: a first run has every message, the next one every new one."""
+    brand.control(initial_messages=shown)
+    first = read(brand, reamaze_messages_from=way)
+    assert emitted(first.records[STREAM], STREAM) == held(brand, STREAM)
+    brand.mutate(
+        {"op": "new_message", "source": "reamaze", "key": "knock-knock"},
+        {"op": "new_conversation", "source": "reamaze", "key": "brand-new"},
+    )
+    second = read(brand, first.state, reamaze_messages_from=way)
+    assert new_slugs(second) == ["brand-new", "knock-knock"]
+    assert read(brand, second.state, reamaze_messages_from=way).records == {}
+
+
+@pytest.mark.parametrize("shown", ["listed", "count_hides"])
+def test_windows_need_few_requests(brand: Sandbox, shown: str) -> None:
+    """Where the brand-wide list is whole, threads are only looked into as a sample."""
+    brand.control(initial_messages=shown)
+    messages = read(brand)
+    assert emitted(messages.records[STREAM], STREAM) == held(brand, STREAM)
+    assert brand.stats()["endpoints"][THREAD] <= 20
+    assert "messages_from" not in str(messages.state)
+
+
+def test_an_account_that_hides_messages_switches_to_threads(brand: Sandbox) -> None:
+    """It says so, remembers it in the state, and the next run reads only threads that changed."""
+    brand.control(initial_messages="brand_hides")
+    first = read(brand)
+    (line,) = [line for line in first.log if "from now on threads are read" in line]
+    assert "account sandbox" in line
+    brand.mutate({"op": "new_message", "source": "reamaze", "key": "knock-knock"})
+    second = read(brand, first.state)
+    assert new_slugs(second) == ["knock-knock"]
+    assert not [line for line in second.log if "from now on" in line]
+    endpoints = brand.stats()["endpoints"]
+    assert BRAND_WIDE not in endpoints
+    assert endpoints[THREAD] == 1
+
+
+def test_an_account_may_begin_to_hide_messages(brand: Sandbox) -> None:
+    """When the list stops to show initial messages, the next run finds them in the threads."""
+    first = read(brand)
+    brand.control(initial_messages="brand_hides")
+    brand.mutate({"op": "new_conversation", "source": "reamaze", "key": "brand-new"})
+    second = read(brand, first.state)
+    assert [line for line in second.log if "from now on threads are read" in line]
+    assert "brand-new" in new_slugs(second)
+    rows = {row["message_key"]: row for row in first.records[STREAM] + second.records[STREAM]}
+    assert emitted(list(rows.values()), STREAM) == held(brand, STREAM)
+    assert read(brand, second.state).records == {}
+    assert BRAND_WIDE not in brand.stats()["endpoints"]
+
+
+def test_the_user_may_insist_on_the_brand_wide_list(brand: Sandbox) -> None:
+    """With `brand` no thread is asked for, and what the list shows arrives."""
+    messages = read(brand, reamaze_messages_from="brand")
+    assert emitted(messages.records[STREAM], STREAM) == held(brand, STREAM)
+    assert THREAD not in brand.stats()["endpoints"]
+
+
+def test_both_ways_give_a_message_the_same_key(still: Sandbox) -> None:
+    """A message has one key, whether a window or its thread gave it; so do messages alike."""
+    records = [
+        read(still, reamaze_messages_from=way).records[STREAM] for way in ("brand", "conversations")
+    ]
+    windows, threads = [{row["message_key"]: row for row in each} for each in records]
+    assert windows == threads
+    assert len(windows) == len(records[0])
+    alike = emitted(records[0], STREAM)
+    assert max(alike.values()) > 1
+
+
+def test_an_edited_message_keeps_its_key(brand: Sandbox) -> None:
+    """A changed text is the same message with another `body_sha256`."""
+    slug = "knock-knock"
+    only = {"only": {STREAM: [slug]}}
+    before = read(brand, **only).records[STREAM]
+    brand.mutate(
+        {
+            "op": "update",
+            "collection": "reamaze.messages",
+            "key": [slug, 0],
+            "row": {"body": "<p>Edited</p>"},
+        }
+    )
+    after = read(brand, **only).records[STREAM]
+    assert [row["message_key"] for row in before] == [row["message_key"] for row in after]
+    changed = [new for old, new in zip(before, after, strict=True) if old != new]
+    assert [row["body"] for row in changed] == ["<p>Edited</p>"]
+    assert before[0]["body_sha256"] != after[0]["body_sha256"]
+
+
+def test_messages_come_oldest_first(still: Sandbox) -> None:
+    """Windows are emitted in the order of time, so that a cut run can go on where it stopped."""
+    moments = [row["created_at"] for row in read(still).records[STREAM]]
+    assert moments == sorted(moments)
+
+
+def test_a_message_of_another_thread_keeps_its_own(brand: Sandbox) -> None:
+    """A thread that shows somebody else's message does not make it its own."""
+    path = "/api/v1/conversations/knock-knock/messages"
+    brand.control(faults=[{"kind": "foreign", "path": path}])
+    messages = read(brand, reamaze_messages_from="conversations")
+    assert emitted(messages.records[STREAM], STREAM) - held(brand, STREAM) == {
+        ("somebody-elses-thread", instant(row["created_at"])): 1
+        for row in messages.records[STREAM]
+        if row["conversation_slug"] == "somebody-elses-thread"
+    }
+    assert not held(brand, STREAM) - emitted(messages.records[STREAM], STREAM)
+
+
+def test_a_thread_that_is_gone_is_skipped_and_counted(brand: Sandbox) -> None:
+    """A conversation that vanished after it was listed costs its messages only, and is told."""
+    path = "/api/v1/conversations/knock-knock/messages"
+    brand.control(faults=[{"kind": "status", "status": 404, "path": path}])
+    messages = read(brand, reamaze_messages_from="conversations")
+    missing = held(brand, STREAM) - emitted(messages.records[STREAM], STREAM)
+    assert {slug for slug, _ in missing} == {"knock-knock"}
+    assert any("1 conversations skipped" in line for line in messages.log)
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+def test_the_order_of_conversations_does_not_matter(brand: Sandbox, order: str) -> None:
+    """It is not documented whether the list is newest or oldest first."""
+    brand.control(reamaze_order=order, initial_messages="brand_hides")
+    messages = read(brand)
+    assert emitted(messages.records[STREAM], STREAM) == held(brand, STREAM)
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"filter": "archived"},
+        {"tag": "vip"},
+        {"category": "chat"},
+        {"origin": "email"},
+        {"data": {"plan": "pro"}},
+        {"for_id": "c-3"},
+    ],
+    ids=lambda filters: next(iter(filters)),
+)
+@pytest.mark.parametrize("way", ["auto", "brand", "conversations"])
+def test_filters_choose_whose_messages_come(
+    still: Sandbox, filters: dict[str, Any], way: str
+) -> None:
+    """A filter of conversations gives exactly the messages of these conversations."""
+    config = {**still.config(), "reamaze_filters": filters, "reamaze_messages_from": way}
+    messages = sync(config, catalog=catalog_of(STREAM, "reamaze_conversations"))
+    slugs = {row["slug"] for row in messages.records["reamaze_conversations"]}
+    expected = {key: count for key, count in held(still, STREAM).items() if key[0] in slugs}
+    assert expected
+    assert emitted(messages.records[STREAM], STREAM) == expected
+
+
+def test_the_first_form_of_a_text_is_asked_for_when_selected(still: Sandbox) -> None:
+    """`original_body` comes by a parameter of its own, and only if it is wanted."""
+    assert all(row["original_body"] for row in read(still).records[STREAM])
+    assert {query.get("include") for query in asked(still, BRAND_WIDE)} == {"original_body"}
+    still.reset_stats()
+    catalog = catalog_of(STREAM, without={STREAM: ["original_body"]})
+    rows = sync(still.config(), catalog=catalog).records[STREAM]
+    assert not any("original_body" in row for row in rows)
+    assert {query.get("include") for query in asked(still, BRAND_WIDE)} == {None}

@@ -1,0 +1,244 @@
+"""A bad catalog, state, configuration file or environment is refused in words, unread."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from command_line import Outcome, check_refusal, forked, secrets
+from support import catalog_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tap_replies.sandbox import Sandbox
+
+    Change = Callable[[dict[str, Any]], object]
+
+CAMPAIGNS = "mailchimp_campaigns"
+LISTS = "mailchimp_lists"
+SETTINGS = {"mailchimp_api_key": "0123456789abcdef0123456789abcdef-us6"}
+SECRETS = [*SETTINGS.values()]
+
+
+def run(folder: Path, *, config: Any = SETTINGS, **documents: Any) -> Outcome:  # noqa: ANN401
+    """Run the tap with some files; what is not a text is written as JSON."""
+    arguments = []
+    for name, document in {"config": config, **documents}.items():
+        text = document if isinstance(document, str) else json.dumps(document)
+        (folder / name).write_text(text)
+        arguments += [f"--{name}", name]
+    return forked(*arguments, folder=folder)
+
+
+def entry_of(catalog: dict[str, Any], stream: str) -> dict[str, Any]:
+    """A stream's entry in a catalog."""
+    entry: dict[str, Any]
+    [entry] = [each for each in catalog["streams"] if each["tap_stream_id"] == stream]
+    return entry
+
+
+def with_column(entry: dict[str, Any], name: str) -> None:
+    """Select a column."""
+    entry["metadata"].append({"breadcrumb": ["properties", name], "metadata": {"selected": True}})
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            lambda entry: entry.update(tap_stream_id="mailchimp_list", stream="mailchimp_list"),
+            "no stream 'mailchimp_list' (did you mean 'mailchimp_lists'?)",
+        ),
+        (
+            lambda entry: with_column(entry, "nmae"),
+            f"{LISTS} has no column 'nmae' (did you mean 'name'?); run --discover again",
+        ),
+        (
+            lambda entry: entry["schema"]["properties"].update(colour={"type": "string"}),
+            f"{LISTS} has no column 'colour'; run --discover again",
+        ),
+        (
+            lambda entry: entry.update(key_properties=["uuid"]),
+            f"{LISTS} has no column 'uuid'",
+        ),
+        (
+            lambda entry: entry.update(replication_key="name"),
+            f"{LISTS} cannot be replicated by 'name', it is read whole; run --discover again",
+        ),
+        (lambda entry: entry.update(schema={}), f"{LISTS} has no schema; run --discover again"),
+        (lambda entry: entry.update(schema="x"), "is no Singer catalog; let --discover write one"),
+        (lambda entry: entry.pop("tap_stream_id"), "is no Singer catalog"),
+        (lambda entry: entry.update(metadata="x"), "no Singer catalog; let --discover write one"),
+    ],
+)
+def test_a_catalog_of_what_does_not_exist_is_refused(
+    change: Change, says: str, tmp_path: Path
+) -> None:
+    """The answer names the stream or the column, and what comes nearest or what to do."""
+    catalog = catalog_of(LISTS)
+    change(entry_of(catalog, LISTS))
+    outcome = run(tmp_path, catalog=catalog)
+    check_refusal(outcome, "catalog:", says, secret=SECRETS)
+    assert outcome.stdout == ""
+
+
+def test_another_replication_key_is_refused(tmp_path: Path) -> None:
+    """The answer says which one the stream has."""
+    catalog = catalog_of(CAMPAIGNS)
+    entry_of(catalog, CAMPAIGNS)["replication_key"] = "send_time"
+    outcome = run(tmp_path, catalog=catalog)
+    check_refusal(outcome, "catalog:", CAMPAIGNS, "'send_time', only by create_time")
+
+
+def test_what_is_deselected_may_be_odd(still: Sandbox, tmp_path: Path) -> None:
+    """An old catalog with streams that are gone does not matter where they are not selected."""
+    catalog = catalog_of("accounts")
+    entry_of(catalog, LISTS).update(tap_stream_id="gone", stream="gone")
+    assert run(tmp_path, config=still.config(), catalog=catalog).status == 0
+
+
+@pytest.mark.parametrize(
+    ("selected", "says"),
+    [
+        ((), "catalog: selects no stream, so nothing is read"),
+        (
+            ("accounts", "reamaze_messages"),
+            "catalog: no account is configured from which to read reamaze_messages",
+        ),
+    ],
+)
+def test_a_catalog_that_leads_to_nothing_is_warned_of(
+    selected: tuple[str, ...], says: str, still: Sandbox, tmp_path: Path
+) -> None:
+    """Silence could be taken for an empty source."""
+    config = {name: value for name, value in still.config().items() if "mailchimp" in name}
+    outcome = run(tmp_path, config=config, catalog=catalog_of(*selected))
+    assert (outcome.status, outcome.told("WARNING")) == (0, [says])
+
+
+@pytest.mark.parametrize("document", ["", "{", "[]", '"x"', "null", "7", '{"streams"', "\0"])
+@pytest.mark.parametrize("name", ["state", "catalog"])
+def test_a_file_that_holds_no_object_is_refused(name: str, document: str, tmp_path: Path) -> None:
+    """The answer names the option."""
+    outcome = run(tmp_path, **{name: document})
+    check_refusal(outcome, f"{name}:", "must hold a JSON object, as the tap itself writes it")
+
+
+@pytest.mark.parametrize("document", [{}, {"streams": "x"}, {"streams": ["x"]}, {"streams": {}}])
+def test_another_object_than_a_catalog_is_refused(document: object, tmp_path: Path) -> None:
+    """The answer says where to get one."""
+    check_refusal(run(tmp_path, catalog=document), "catalog:", "let --discover write one")
+
+
+def bookmark(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    """A state with one bookmark."""
+    partition = {
+        "context": {"account_id": "a"},
+        "replication_key": "create_time",
+        "replication_key_value": "2026-01-31T08:00:00.000Z",
+    }
+    return {"bookmarks": {CAMPAIGNS: {"partitions": [{**partition, **changes}]}}}
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ({"bookmarks": []}, "must be an object with `bookmarks`; start without a state"),
+        ({"bookmarks": None}, "must be an object with `bookmarks`"),
+        ({"singer_state": bookmark()}, "must be an object with `bookmarks`"),
+        ({"bookmarks": {"mailchimp_campaign": {}}}, f"(did you mean '{CAMPAIGNS}'?); remove it"),
+        ({"bookmarks": {CAMPAIGNS: None}}, f"the bookmark of {CAMPAIGNS} is not one of this tap"),
+        ({"bookmarks": {CAMPAIGNS: {"partitions": {}}}}, "is not one of this tap; remove it"),
+        ({"bookmarks": {CAMPAIGNS: {"partitions": ["a"]}}}, "names no account_id; remove it"),
+        (bookmark(context="a"), "names no account_id; remove it"),
+        (bookmark(context={"account_id": 7}), "names no account_id; remove it"),
+        (bookmark(replication_key_value="2999-01-01T00:00:00Z"), "for a lies in the future"),
+        (bookmark(replication_key_value="yesterday"), "for a is no time; remove it"),
+        (bookmark(replication_key_value=1769846400), "for a is no time; remove it"),
+        (bookmark(replication_key="send_time"), "for a is one of another column; remove it"),
+    ],
+)
+def test_a_state_that_would_lose_rows_is_refused(
+    state: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    """The answer names the bookmark, and that removing it reads everything again."""
+    outcome = run(tmp_path, state=state)
+    check_refusal(outcome, "state:", says, "start without a state", secret=SECRETS)
+    assert outcome.stdout == ""
+
+
+@pytest.mark.parametrize("state", [{}, {"bookmarks": {}}, bookmark()])
+def test_a_state_without_fault_is_taken(
+    state: dict[str, Any], still: Sandbox, tmp_path: Path
+) -> None:
+    """No bookmark yet, and one of an account that is not configured any more, are no faults."""
+    outcome = run(tmp_path, config=still.config(), catalog=catalog_of(CAMPAIGNS), state=state)
+    assert (outcome.status, outcome.told("WARNING")) == (0, [])
+
+
+@pytest.mark.parametrize("option", ["--config", "--state", "--catalog"])
+def test_a_file_that_is_missing_is_named(option: str, tmp_path: Path) -> None:
+    """The answer names option and file."""
+    outcome = forked(option, "gone.json", folder=tmp_path)
+    check_refusal(outcome, option, "gone.json", "No such file")
+
+
+@pytest.mark.parametrize("document", ["", "{", "[]", '[["mailchimp_api_key", "k-us6"]]', "null"])
+@pytest.mark.parametrize("more", [[], ["--discover"], ["--test"]])
+def test_a_configuration_that_is_no_object_is_refused(
+    document: str, more: list[str], tmp_path: Path
+) -> None:
+    """The answer names the file, and nothing in it."""
+    (tmp_path / "good.json").write_text("{}")
+    (tmp_path / "bad.json").write_text(document)
+    outcome = forked("--config", "good.json", "--config", "bad.json", *more, folder=tmp_path)
+    check_refusal(outcome, "--config", "bad.json must hold a JSON object of settings")
+    assert "us6" not in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("max_connections", "many", "a whole number"),
+        ("max_connections", "", "a whole number"),
+        ("lookback_minutes", "1.5", "a whole number"),
+        ("strict", "perhaps", "true or false"),
+        ("flattening_enabled", "si", "true or false"),
+        ("accounts", '[{"source": "mailchimp"', "JSON"),
+        ("only", "{", "JSON"),
+        ("mailchimp_filters", "list_id=1", "JSON"),
+        ("stream_maps", "x", "JSON"),
+    ],
+)
+@pytest.mark.parametrize("more", [[], ["--test"]])
+def test_a_variable_of_the_wrong_type_is_refused(
+    name: str, text: str, says: str, more: list[str], tmp_path: Path
+) -> None:
+    """The answer names the setting and its environment variable."""
+    variable = f"TAP_REPLIES_{name.upper()}"
+    settings = {f"TAP_REPLIES_{key.upper()}": value for key, value in SETTINGS.items()}
+    outcome = forked(
+        "--config=ENV", *more, folder=tmp_path, environment=settings | {variable: text}
+    )
+    check_refusal(outcome, f"{name}:", variable, says, secret=secrets(SETTINGS))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("only", "[1]", "must be an object"),
+        ("accounts", '{"source": "mailchimp"}', "must be an array"),
+        ("max_connections", "11", "set 10 or less"),
+    ],
+)
+def test_a_variable_is_checked_like_any_setting(
+    name: str, text: str, says: str, tmp_path: Path
+) -> None:
+    """What can be read from the environment may still be wrong."""
+    settings = {f"TAP_REPLIES_{key.upper()}": value for key, value in SETTINGS.items()}
+    environment = settings | {f"TAP_REPLIES_{name.upper()}": text}
+    outcome = forked("--config=ENV", folder=tmp_path, environment=environment)
+    check_refusal(outcome, f"{name}:", says, secret=secrets(SETTINGS))

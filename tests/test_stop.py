@@ -1,0 +1,133 @@
+"""A run that is told to end, or that nobody listens to, ends soon, quietly and safely."""
+
+from __future__ import annotations
+
+import fcntl
+import signal
+import struct
+import termios
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from live import HANGS, Running
+from support import sync
+from whole import astray, loaded
+
+from tap_replies.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+TERM, INT = signal.SIGTERM, signal.SIGINT
+FOREVER = {"kind": "stall", "seconds": 600.0}
+ENDED = "the next run goes on from the bookmarks"
+NOBODY_READS = "Nobody reads the output any more"
+
+HALF_A_PIPE = 1 << 15
+THREADS = "/3.0/conversations/{id}/messages"
+WAITS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "answers that do not come": ({}, FOREVER, THREADS),
+    "bodies that come slowly": ({}, {"kind": "slow_body", "seconds": 600.0}, THREADS),
+    "the pause that a server asks for": (
+        {},
+        {"kind": "status", "status": 429, "retry_after": "200"},
+        THREADS,
+    ),
+    "the pause between two tries": ({}, {"kind": "status", "status": 503}, THREADS),
+    "its turn": ({"max_requests_per_minute": 1}, FOREVER, "/3.0"),
+}
+"""What a run may be waiting for: more settings, what the sandbox does, and after which request."""
+
+
+@pytest.mark.parametrize(("settings", "fault", "endpoint"), WAITS.values(), ids=WAITS)
+def test_a_waiting_run_ends_within_seconds(
+    tmp_path: Path,
+    sandbox: Sandbox,
+    settings: dict[str, Any],
+    fault: dict[str, Any],
+    endpoint: str,
+) -> None:
+    """SIGTERM ends a run with 143 whatever it waits for; its last line is a safe STATE."""
+    sandbox.control(faults=[fault | {"path": "/3.0/conversations/*"}])
+    config = sandbox.config()
+    with Running(tmp_path, config | settings) as running:
+        running.until(lambda _: endpoint in sandbox.stats()["endpoints"])
+        assert running.send(TERM).rest(5) == 143
+    assert ENDED in running.log
+    assert "Traceback" not in running.log
+    assert running.text.endswith(b"\n")
+    assert running.messages[-1]["type"] == "STATE"
+    sandbox.reset()
+    assert astray(sandbox, loaded(running.found, sync(config, state=running.found.state))) == {}
+
+
+def test_an_interrupt_from_the_keyboard(tmp_path: Path, sandbox: Sandbox) -> None:
+    """SIGINT ends a run like SIGTERM, with 130."""
+    sandbox.control(faults=[FOREVER | {"path": "/3.0/conversations/*"}])
+    with Running(tmp_path, sandbox.config()) as running:
+        running.until(lambda _: THREADS in sandbox.stats()["endpoints"])
+        assert running.send(INT).rest(5) == 130
+    assert ENDED in running.log
+    assert "Traceback" not in running.log
+
+
+STAGES: dict[str, Callable[[Running], object]] = {
+    "at once": lambda _: True,
+    "at its first word": lambda running: running.log,
+    "at the second": lambda running: running.log.count("\n") > 1,
+    "at the first message": lambda running: running.lines,
+}
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_a_run_can_be_ended_while_it_starts(
+    tmp_path: Path, sandbox: Sandbox, stage: Callable[[Running], object]
+) -> None:
+    """SIGTERM during the start ends the process at once, with nothing half said."""
+    sandbox.control(faults=[FOREVER])
+    with Running(tmp_path, sandbox.config()) as running:
+        # Before Python can do anything about a signal, the system ends it: a shell's 143 as well.
+        assert running.until(stage).send(TERM).rest(5) in {143, -TERM}
+    assert running.text.endswith(b"\n") or not running.text
+    assert running.found.records == {}
+    assert "Traceback" not in running.log
+
+
+def test_a_stalled_reader_does_not_keep_the_run(tmp_path: Path) -> None:
+    """SIGTERM ends a run within seconds although its output is full and nobody reads it."""
+    with Sandbox(campaigns=100) as sandbox, Running(tmp_path, sandbox.config()) as running:
+        # The page of campaigns alone is longer than a pipe, so it waits in the middle of it.
+        running.watch(lambda _: _unread(running) > HALF_A_PIPE)
+        assert running.send(TERM).status() == 143
+        assert THREADS not in sandbox.stats()["endpoints"]
+    assert ENDED not in running.log
+
+
+def _unread(running: Running) -> int:
+    """How many bytes the run has written and nobody has read."""
+    (count,) = struct.unpack("i", fcntl.ioctl(running.pipe, termios.FIONREAD, b"\0" * 4))
+    return int(count)
+
+
+@pytest.mark.parametrize("lines", [0, 7, 150])
+def test_a_closed_pipe_ends_the_run(tmp_path: Path, sandbox: Sandbox, lines: int) -> None:
+    """A target that dies ends the tap: status 1, one line of log, and no more requests."""
+    with Running(tmp_path, sandbox.config() | {"max_connections": 1}) as running:
+        running.until(lambda run: run.lines >= lines)
+        before = sandbox.stats()["total"]
+        running.close()
+        assert running.status(HANGS) == 1
+    assert sandbox.stats()["total"] - before <= 4
+    assert running.log.count(NOBODY_READS) == 1
+    assert "Traceback" not in running.log
+
+
+def test_a_signal_after_the_target_died(tmp_path: Path, sandbox: Sandbox) -> None:
+    """SIGTERM to a run whose target died already ends it quietly too."""
+    sandbox.control(faults=[FOREVER | {"path": "/3.0/conversations/*"}])
+    with Running(tmp_path, sandbox.config()) as running:
+        running.until(lambda _: THREADS in sandbox.stats()["endpoints"])
+        running.close()
+        assert running.send(TERM).status() == 143
+    assert "Traceback" not in running.log
