@@ -19,7 +19,7 @@ class Accounts(ApiStream):
     """One row per configured account: whether it can be read, and who it is."""
 
     name = "accounts"
-    primary_keys = ("account_id",)
+    primary_keys = ("account_id", "source")
 
     @override
     def connections(self) -> list[Connection]:

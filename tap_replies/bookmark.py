@@ -3,7 +3,8 @@
 A bookmark is the newest replication key of a reading that was whole. The next reading begins a
 while before it, so that rows which the API shows late are found; what was emitted then and has
 not changed since is not emitted again. To know that, the bookmark carries a fingerprint of the
-rows of that while: their number and the sum of their hashes. Its size does not depend on theirs.
+rows of that while: they fall into buckets by their keys, and each bucket keeps the sum of their
+hashes. Its size does not depend on theirs; a row that is new brings back those of its bucket.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tap_replies.clean import utc
+from tap_replies.times import moved, utc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from datetime import timedelta
 
     Record = dict[str, Any]
+
+BUCKETS = 8
+BUCKET_BYTES = 6
 
 MOST_HELD = 50_000
 """Rows of the overlap that are kept back until it is known whether any of them is new."""
@@ -29,40 +33,35 @@ MOST_HELD = 50_000
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
-def utc_at(seconds: float) -> str:
-    """A moment in seconds since 1970 in the form of a bookmark."""
-    return utc(datetime.fromtimestamp(seconds, tz=UTC).isoformat()) or ""
-
-
-def moved(moment: str, by: timedelta) -> str:
-    """A time of the fixed form, shifted; it stays within the years 1 to 9999."""
-    try:
-        return utc((datetime.fromisoformat(moment) + by).isoformat()) or moment
-    except OverflowError:
-        return moment
-
-
-@dataclass(slots=True)
 class Fingerprint:
     """What a set of rows amounts to, whatever their order."""
 
-    count: int = 0
-    total: int = 0
+    def __init__(self) -> None:
+        """Begin with no row."""
+        self._sums: dict[int, int] = {}
 
-    def add(self, record: Record) -> None:
+    def add(self, key: tuple[Any, ...], record: Record) -> None:
         """Count a record in."""
-        digest = hashlib.blake2b(_encode(record), digest_size=9).digest()
-        self.count += 1
-        self.total = (self.total + int.from_bytes(digest)) % 2**72
+        digest = hashlib.blake2b(_encode(record), digest_size=BUCKET_BYTES).digest()
+        self._add(bucket_of(key), int.from_bytes(digest))
 
     def merge(self, other: Fingerprint) -> None:
         """Count in what another fingerprint stands for."""
-        self.count += other.count
-        self.total = (self.total + other.total) % 2**72
+        for bucket, total in other._sums.items():
+            self._add(bucket, total)
 
-    def __str__(self) -> str:
-        """A short text for the state, e.g. `12:q83vEjRWeJCr`."""
-        return f"{self.count}:{base64.b64encode(self.total.to_bytes(9)).decode()}"
+    def _add(self, bucket: int, total: int) -> None:
+        self._sums[bucket] = (self._sums.get(bucket, 0) + total) % 256**BUCKET_BYTES
+
+    def parts(self) -> list[str]:
+        """A text of eight letters for each bucket."""
+        sums = (self._sums.get(bucket, 0).to_bytes(BUCKET_BYTES) for bucket in range(BUCKETS))
+        return [base64.b64encode(each).decode() for each in sums]
+
+
+def bucket_of(key: tuple[Any, ...]) -> int:
+    """Where a row belongs, by its primary key."""
+    return hashlib.blake2b(_encode(key), digest_size=1).digest()[0] % BUCKETS
 
 
 @dataclass
@@ -88,11 +87,20 @@ class Reading:
     begun: str | None = None
     """The `start_date` with which the stream was first read."""
 
+    filters: str = ""
+    """What stands for the filters of the account; "" if there are none."""
+
     ends: bool = False
     """Whether `upper` is an `end_date`: then rows at or after it are left out."""
 
+    passing: Collection[str] = ()
+    """Columns that may differ from one reading to the next although nothing has changed."""
+
     newest: str | None = None
     held: dict[tuple[Any, ...], Record] | None = field(default_factory=dict)
+    """Rows of the overlap that are kept back, by their keys; None if none are."""
+
+    _freed: list[Record] = field(default_factory=list)
     _recent: dict[str, Fingerprint] = field(default_factory=dict)
     _undated: Fingerprint = field(default_factory=Fingerprint)
 
@@ -105,12 +113,16 @@ class Reading:
     def restart(self, lower: str | None) -> None:
         """Read from an earlier moment after all, and emit what comes even if it was before."""
         self.lower = lower
+        self._freed += (self.held or {}).values()
         self.held = None
 
-    def new(self, records: Iterable[Record]) -> list[Record]:
-        """The records to emit now; those of the overlap are kept back until `rest`."""
-        emitted: list[Record] = []
-        wanted = [record for record in records if self._is_wanted(record)]
+    def new(self, records: Iterable[Record], *, is_late: bool = False) -> list[Record]:
+        """The records to emit now; those of the overlap are kept back until `rest`.
+
+        Records that are late are emitted even if they are older than the overlap.
+        """
+        emitted, self._freed = self._freed, []
+        wanted = [record for record in records if self._is_wanted(record, is_late=is_late)]
         dates = [record[self.key] for record in wanted if record[self.key] is not None]
         if dates:
             self._advance(max(dates))
@@ -118,10 +130,12 @@ class Reading:
         for record in wanted:
             moment = record[self.key]
             if moment is None:
-                self._undated.add(record)
+                self._undated.add(self._key_of(record), self._lasting(record))
             elif moment >= edge:
-                self._recent.setdefault(moment, Fingerprint()).add(record)
-            if self.held is not None and (moment is None or moment <= (self.since or "")):
+                recent = self._recent.setdefault(moment, Fingerprint())
+                recent.add(self._key_of(record), self._lasting(record))
+            is_overlap = moment is None or moment <= (self.since or "")
+            if self.held is not None and is_overlap and not is_late:
                 self.held[self._key_of(record)] = record
                 if len(self.held) > MOST_HELD:
                     emitted += self.held.values()
@@ -134,17 +148,28 @@ class Reading:
 
     def rest(self) -> Iterator[Record]:
         """After a whole reading: the rows of the overlap, unless they are the known ones."""
-        held, self.held = list((self.held or {}).values()), None
+        yield from self._freed
+        held, self.held, self._freed = self.held or {}, None, []
         fingerprint = Fingerprint()
-        for record in held:
-            fingerprint.add(record)
-        if str(fingerprint) != self.known:
-            yield from held
+        for key, record in held.items():
+            fingerprint.add(key, self._lasting(record))
+        is_known = [
+            self.known[place * len(part) :].startswith(part)
+            for place, part in enumerate(fingerprint.parts())
+        ]
+        for key, record in held.items():
+            if not is_known[bucket_of(key)]:
+                yield record
 
     @property
     def leaves_out(self) -> bool:
         """Whether `start_date` was moved back since, which a bookmark does not heed."""
         return bool(self.since and self.begun) and (self.start or "") < (self.begun or "")
+
+    @property
+    def terms(self) -> dict[str, str | None]:
+        """What else the state keeps, so that a change of the settings is noticed."""
+        return {"start_date": self.begun, "filters": self.filters}
 
     @property
     def value(self) -> str | None:
@@ -160,22 +185,26 @@ class Reading:
         for moment, each in self._recent.items():
             if edge <= moment <= value:
                 found.merge(each)
-        return str(found)
+        return "".join(found.parts())
 
     @property
     def _edge(self) -> str:
         return moved(self.value, -self.overlap) if self.value else ""
 
+    def _lasting(self, record: Record) -> Record:
+        if not self.passing:
+            return record
+        return {name: value for name, value in record.items() if name not in self.passing}
+
     def _key_of(self, record: Record) -> tuple[Any, ...]:
         return tuple(record[name] for name in self.keys)
 
-    def _is_wanted(self, record: Record) -> bool:
+    def _is_wanted(self, record: Record, *, is_late: bool) -> bool:
         moment = record[self.key]
         if moment is None:
             return True
-        return (self.lower is None or moment >= self.lower) and not (
-            self.ends and moment >= self.upper
-        )
+        lower = self.start if is_late else self.lower
+        return (lower is None or moment >= lower) and not (self.ends and moment >= self.upper)
 
     def _advance(self, moment: str) -> None:
         if self.newest is None or moment > self.newest:
@@ -184,19 +213,38 @@ class Reading:
             self._recent = {at: each for at, each in self._recent.items() if at >= edge}
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the settings say of a reading: `start_date`, `end_date`, filters; and the moment."""
+
+    start: str | None
+    end: str | None
+    now: str
+    filters: Mapping[str, Any]
+
+
 def begin(
     key: str,
     keys: Sequence[str],
     state: dict[str, Any],
     overlap: timedelta,
-    dates: tuple[str | None, str | None, str],
+    terms: Terms,
 ) -> Reading:
-    """A reading that goes on from the state; `dates` are `start_date`, `end_date` and now."""
-    start, end, now = dates
+    """A reading that goes on from the state.
+
+    With other filters than those of the state it begins anew: other rows are wanted.
+    """
+    start, end, now = terms.start, terms.end, terms.now
+    digest = hashlib.blake2b(_encode(terms.filters), digest_size=4)
+    text = digest.hexdigest() if terms.filters else ""
+    if state.get("filters", "") != text:
+        state = {}
     since = state.get("replication_key_value")
-    since = utc(since) if since else None
+    # A bookmark of a machine whose clock was ahead must not skip what came meanwhile.
+    since = min(utc(since) or now, now) if since else None
     lower = moved(since, -overlap) if since else None
-    if start and (lower is None or start > lower):
+    # A bookmark before `start_date` wins: what lies between the two was not read.
+    if start and (since is None or lower is None or since >= start > lower):
         lower = start
     return Reading(
         key,
@@ -208,5 +256,27 @@ def begin(
         upper=min(end, now) if end else now,
         start=start,
         begun=state.get("start_date") if since else start,
+        filters=text,
         ends=bool(end),
     )
+
+
+def surprises(state: Mapping[str, Any], reading: Reading, filters: str) -> Iterator[str]:
+    """What to tell of a reading that begins otherwise than one may expect.
+
+    `filters` is the name of the setting.
+    """
+    if state.get("replication_key_value") and reading.since is None:
+        yield f"is read from the beginning, as {filters} are others than before"
+    if reading.ends and reading.since and reading.upper < reading.since:
+        yield (
+            "end_date lies before the bookmark, so there is nothing to read; a window of history "
+            "needs a state of its own (meltano run --state-id-suffix=...)"
+        )
+    if reading.leaves_out:
+        yield (
+            "start_date is earlier than the one from which this stream was first read, and its "
+            f"bookmark does not go back. To read what lies before {reading.begun}, run once with a "
+            f"state of its own: TAP_REPLIES_END_DATE={reading.begun} meltano run "
+            "--state-id-suffix=backfill tap-replies <target>"
+        )

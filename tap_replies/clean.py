@@ -1,7 +1,7 @@
 """Make what an API returned fit its schema, so that every target takes it.
 
-A cleaner is compiled once from a stream's schema and the user's selection. Its rules, each
-counted where it had to change something:
+A cleaner is compiled once from a stream's schema and the user's selection. An empty text is null,
+but in a key column and in an array. The other rules are counted where they changed something:
 
 ``text``       U+0000 removed, lone surrogates replaced by U+FFFD
 ``time``       a date-time that cannot be read, or lies outside the years 1 to 9999, becomes null
@@ -17,14 +17,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tap_replies.convert import boolean, integer, number
+from tap_replies.convert import LARGEST, boolean, integer, number
 from tap_replies.errors import masked
 from tap_replies.scrub import scrubbed
+from tap_replies.times import EPOCH, utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,9 +35,6 @@ if TYPE_CHECKING:
 
     Schema = Mapping[str, Any]
     IsSelected = Callable[[tuple[str, ...]], bool]
-
-EPOCH = "1970-01-01T00:00:00.000Z"
-"""Stands for an unreadable time where the column is a key, which must not be null."""
 
 MOST_UNKNOWN = 50
 MOST_KEYS = 10_000
@@ -51,23 +50,30 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Field:
-    """What becomes of one property: its column, the type that needs no work, and the work."""
+    """What becomes of one property: its column, the type that needs little work, and the work.
 
-    __slots__ = ("as_is", "column", "convert", "is_exact")
+    Values of the type `plain` are seen to without `convert`; objects and arrays by `fit`.
+    """
 
-    def __init__(self, column: str, as_is: type | None, convert: Callable[[Any], Any]) -> None:
+    __slots__ = ("column", "convert", "fit", "is_exact", "plain")
+
+    def __init__(
+        self,
+        column: str,
+        plain: type | None,
+        convert: Callable[[Any], Any],
+        fit: Callable[[Any], Any] | None = None,
+    ) -> None:
         """Describe a property."""
         self.column = column
-        self.as_is = as_is
+        self.plain = plain
         self.convert = convert
+        self.fit = fit
         self.is_exact = True
 
     def renamed(self) -> Field:
         """The same for a key that is not the column's own name."""
-        as_is, convert = self.as_is, self.convert
-        field = Field(
-            self.column, None, lambda value: value if type(value) is as_is else convert(value)
-        )
+        field = Field(self.column, None, self.convert)
         field.is_exact = False
         return field
 
@@ -91,8 +97,7 @@ class Cleaner:
         if is_dirty:
             row = scrubbed(row, self._column_of, self._count)
         record = self._root(row)
-        if columns:
-            record |= columns
+        record |= columns
         return record
 
     def columns(self, values: Row) -> Row:
@@ -114,26 +119,57 @@ class Cleaner:
             fields[name] = (
                 self._field(name, definition, is_selected, crumb, path + name) if chosen else None
             )
-        columns = frozenset(fields)
-        blank = dict.fromkeys(name for name, field in fields.items() if field) if not path else {}
+        return self._filled(fields, path)
 
-        def clean(row: Any) -> Row:  # noqa: ANN401 - any JSON
+    def _filled(self, fields: dict[str, Field | None], path: str) -> Callable[[Any], Row]:
+        """What makes an object's record; most values of most rows need no more than its loop."""
+        chosen = {name: field for name, field in fields.items() if field}
+        plain: Row = {name: field.plain for name, field in chosen.items() if field.plain}
+        fit = {name: field.fit for name, field in chosen.items() if field.fit}
+        blank = dict.fromkeys(chosen) if not path else {}
+        odd = partial(self._odd, fields, frozenset(fields), path)
+
+        def clean(row: Row) -> Row:
             record: Row = blank.copy()
             for key, value in row.items():
-                field = fields[key] if key in fields else self._named(key, columns, fields, path)
-                if field is None:
-                    continue
-                if type(value) is field.as_is or (value is None and field.is_exact):
-                    record[field.column] = value
-                elif field.is_exact:
-                    record[field.column] = field.convert(value)
-                elif field.column in row or record.get(field.column) is not None:
-                    self._count("name", path + field.column)
-                elif value is not None:
-                    record[field.column] = field.convert(value)
+                kind = plain.get(key)
+                if kind is not type(value):
+                    if kind is datetime and value and (text := utc(value)):
+                        record[key] = text
+                    else:
+                        odd(record, row, key, value)
+                elif kind is str:
+                    record[key] = value or None
+                elif kind is dict or kind is list:
+                    record[key] = fit[key](value)
+                elif kind is int and not -LARGEST <= value < LARGEST:
+                    odd(record, row, key, value)
+                else:
+                    record[key] = value
             return record
 
         return clean
+
+    def _odd(  # noqa: PLR0913, PLR0917 - bound once, where the object is compiled
+        self,
+        fields: dict[str, Field | None],
+        columns: frozenset[str],
+        path: str,
+        record: Row,
+        row: Row,
+        key: str,
+        value: Any,  # noqa: ANN401 - any JSON
+    ) -> None:
+        """Take over a value that needs work, or that has no column by its own name."""
+        field = fields[key] if key in fields else self._named(key, columns, fields, path)
+        if field is None:
+            return
+        if field.is_exact:
+            record[key] = None if value is None else field.convert(value)
+        elif field.column in row or record.get(field.column) is not None:
+            self._count("name", path + field.column)
+        elif value is not None:
+            record[field.column] = field.convert(value)
 
     def _named(
         self, key: str, columns: frozenset[str], fields: dict[str, Field | None], path: str
@@ -159,42 +195,45 @@ class Cleaner:
         kind = _kind(definition)
         is_key = "null" not in definition["type"]
         if kind == "date-time":
-            return Field(name, None, lambda value: self._time(value, path, is_key=is_key))
+            return Field(name, datetime, partial(self._time, path, is_key))
         if kind == "json":
-            return Field(name, None, lambda value: self._json_text(value, path))
+            return Field(name, None, partial(self._json_text, path))
         if kind == "object":
             inner = self._compile(definition, is_selected, crumb, path + ".")
-            return Field(name, None, lambda value: self._object(value, inner, path))
+            return Field(name, dict, partial(self._object, path, inner), inner)
         if kind == "array":
             item = self._field("", definition["items"], is_selected, (*crumb, "items"), path + "[]")
-            return Field(name, None, lambda value: self._array(value, item, path))
+            items = partial(_items, item)
+            return Field(name, list, partial(self._array, path, items), items)
         if kind == "string":
             text = self._key if is_key else self._string
-            return Field(name, None if is_key else str, lambda value: text(value, path))
+            return Field(name, None if is_key else str, partial(text, path))
 
         def count(rule: str) -> None:
             self._count(rule, path)
 
-        as_is, convert = {
-            "integer": (None, integer),
+        plain, convert = {
+            "integer": (int, integer),
             "number": (float, number),
             "boolean": (bool, boolean),
         }[kind]
-        return Field(name, as_is, lambda value: convert(value, count))
+        return Field(name, plain, lambda value: convert(value, count))
 
     def _count(self, rule: str, path: str) -> None:
         self.changed[f"{rule} {path}"] += 1
 
-    def _string(self, value: Any, path: str) -> str | None:  # noqa: ANN401 - any JSON
+    def _string(self, path: str, value: Any) -> str | None:  # noqa: ANN401 - any JSON
+        if type(value) is str:
+            return value or None
         if type(value) is int:  # ids are numbers in some answers and texts in others
             return str(value)
         self._count("type", path)
-        return self._json_text(value, path)
+        return self._json_text(path, value)
 
-    def _key(self, value: Any, path: str) -> str | None:  # noqa: ANN401 - any JSON
+    def _key(self, path: str, value: Any) -> str | None:  # noqa: ANN401 - any JSON
         if type(value) is str and len(value) <= SHORT_KEY:
             return value
-        text = value if type(value) is str else self._string(value, path)
+        text = value if type(value) is str else self._string(path, value)
         data = (text or "").encode()
         if len(data) <= LONGEST_KEY:
             return text
@@ -202,14 +241,14 @@ class Cleaner:
         end = f"~{hashlib.sha256(data).hexdigest()}"
         return data[: LONGEST_KEY - len(end)].decode(errors="ignore") + end
 
-    def _json_text(self, value: Any, path: str) -> str | None:  # noqa: ANN401 - any JSON
+    def _json_text(self, path: str, value: Any) -> str | None:  # noqa: ANN401 - any JSON
         try:
             return None if value == "" else _encode(value).decode()
         except RecursionError:
             self._count("depth", path)
             return None
 
-    def _time(self, value: Any, path: str, *, is_key: bool) -> str | None:  # noqa: ANN401
+    def _time(self, path: str, is_key: bool, value: Any) -> str | None:  # noqa: ANN401, FBT001
         if value == "" and not is_key:
             return None
         text = utc(value) if isinstance(value, str) else None
@@ -218,24 +257,30 @@ class Cleaner:
             return EPOCH if is_key else None
         return text
 
-    def _object(self, value: Any, inner: Callable[[Any], Row], path: str) -> Row | None:  # noqa: ANN401
+    def _object(self, path: str, inner: Callable[[Any], Row], value: Any) -> Row | None:  # noqa: ANN401
         if isinstance(value, dict):
             return inner(value)
         if value not in ("", []):
             self._count("type", path)
         return None
 
-    def _array(self, value: Any, item: Field, path: str) -> list[Any] | None:  # noqa: ANN401
-        if not isinstance(value, list):
-            if value != "":
-                self._count("type", path)
-            return None
-        items = (
-            each if type(each) is item.as_is else item.convert(each)
-            for each in value
-            if each is not None
-        )
-        return [each for each in items if each is not None]
+    def _array(self, path: str, items: Callable[[Any], list[Any]], value: Any) -> list[Any] | None:  # noqa: ANN401
+        if isinstance(value, list):
+            return items(value)
+        if value != "":
+            self._count("type", path)
+        return None
+
+
+def _items(item: Field, values: list[Any]) -> list[Any]:
+    """What is in an array, each as its item's schema wants it, and no nulls."""
+    found = []
+    for value in values:
+        if type(value) is str and item.plain is str:
+            found.append(value)
+        elif value is not None and (each := item.convert(value)) is not None:
+            found.append(each)
+    return found
 
 
 def column_name(key: str) -> str:
@@ -243,23 +288,6 @@ def column_name(key: str) -> str:
     name = f"is_{key[:-1]}" if key.endswith("?") else key
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     return re.sub(r"[^a-z0-9]+", "_", name).strip("_")[:60]
-
-
-def utc(text: object) -> str | None:
-    """A date-time as `YYYY-MM-DDTHH:MM:SS.mmmZ`, or None if it is none.
-
-    Without an offset it is taken as UTC: Mailchimp's old payloads carry none (Marketing API
-    reference, the samples of the conversations and unsubscribed calls).
-    """
-    try:
-        moment = datetime.fromisoformat(text)  # type: ignore[arg-type] # checked by itself
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        elif moment.tzinfo is not UTC:
-            moment = moment.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return moment.isoformat(timespec="milliseconds")[:23].rjust(23, "0") + "Z"
 
 
 def _kind(definition: Schema) -> str:

@@ -37,6 +37,8 @@ def integer(value: Any, count: Count) -> int | None:  # noqa: ANN401 - any JSON
 
 def number(value: Any, count: Count) -> float | None:  # noqa: ANN401 - any JSON
     """A finite number; beyond 64 bits it is a float."""
+    if type(value) is int and -LARGEST <= value < LARGEST:
+        return value
     if value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
@@ -59,7 +61,7 @@ def number(value: Any, count: Count) -> float | None:  # noqa: ANN401 - any JSON
 
 def boolean(value: Any, count: Count) -> bool | None:  # noqa: ANN401 - any JSON
     """True or false, from 1 and 0 and the words too."""
-    if value == "":
-        return None
+    if value == "" or type(value) is bool:
+        return None if value == "" else value
     count("type")
     return None if isinstance(value, (dict, list)) else WORDS.get(str(value).strip().lower())

@@ -37,6 +37,10 @@ class GoneError(TapRepliesError):
     """The object asked for does not exist any more."""
 
 
+Refusal = GoneError | StreamRefusedError
+"""What stops one object, but not those beside it."""
+
+
 class RequestFailedError(TapRepliesError):
     """A request failed after all retries; the stream's bookmark stays where it was."""
 

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import backoff
 
 from tap_replies.answers import decode
-from tap_replies.errors import GoneError, RequestFailedError
+from tap_replies.errors import GoneError, RequestFailedError, StreamRefusedError
 from tap_replies.limits import Limiter, Usage
 from tap_replies.wire import RetryError, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from tap_replies.errors import Refusal
     from tap_replies.limits import Clock, Limits, Stop
     from tap_replies.source import Api, Request
 
@@ -67,12 +68,12 @@ class Fetcher:
 
     def ahead(
         self, wanted: Iterable[Request], most: Callable[[], int] | None = None
-    ) -> Iterator[tuple[Request, list[bytes] | GoneError]]:
+    ) -> Iterator[tuple[Request, list[bytes] | Refusal]]:
         """The answers to the wanted requests, in their order, asking for the next ones meanwhile.
 
         No more than twice `max_connections` answers are held or under way per account. An
         answer comes as the bodies of its parts: one, or more where a slow page was halved.
-        A page that is gone comes as its error, so that one missing parent stops nothing.
+        A page that is gone or refused comes as its error, so that one parent stops no other.
         """
         held = self._limits.max_connections * 2
         waiting: deque[tuple[Request, Future[list[bytes]]]] = deque()
@@ -93,9 +94,9 @@ class Fetcher:
                     return
                 request, future = waiting[0]
                 try:
-                    answer: list[bytes] | GoneError = self._wait(future)
-                except GoneError as gone:
-                    answer = gone
+                    answer: list[bytes] | Refusal = self._wait(future)
+                except (GoneError, StreamRefusedError) as refusal:
+                    answer = refusal
                 waiting.popleft()
                 self._held -= 1
                 yield request, answer
@@ -137,8 +138,8 @@ class Fetcher:
             del job, request, future  # an idle thread would keep the answer, or the error's frames
 
     def _fetch(self, request: Request) -> list[bytes]:
-        """Try until there is an answer or `retry_seconds` are over."""
-        started = self._clock.now()
+        """Try until there is an answer or `retry_seconds` are over since the first try failed."""
+        failed_at: float | None = None
         waits = backoff.expo(base=2, factor=1, max_value=LONGEST_WAIT)
         next(waits)  # the generator wants to be primed
         while True:
@@ -152,7 +153,9 @@ class Fetcher:
                 pause = failure.after
                 if pause is None:
                     pause = backoff.full_jitter(next(waits))
-                left = started + self._limits.retry_seconds - self._clock.now()
+                now = self._clock.now()
+                failed_at = now if failed_at is None else failed_at
+                left = failed_at + self._limits.retry_seconds - now
                 if left <= 0 or self._stop.event.is_set():
                     msg = (
                         f"{self._label}: {request.about} failed for "

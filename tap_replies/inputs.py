@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.singerlib import Catalog
 
-from tap_replies.clean import utc
-from tap_replies.stream import SCHEMAS, ApiStream
+from tap_replies.stream import ApiStream
+from tap_replies.times import utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from singer_sdk.mapper import PluginMapper
     from singer_sdk.singerlib.catalog import CatalogEntry
 
     Kinds = Mapping[str, type[ApiStream]]
@@ -56,6 +57,19 @@ def is_selected(entry: CatalogEntry) -> bool:
     return entry.metadata.resolve_selection().get((), True)
 
 
+def register(mapper: PluginMapper, catalog: Catalog, kinds: Kinds) -> None:
+    """Tell the mapper of the selected streams, and of those of `kinds` that must be selected.
+
+    Others have no column left to map.
+    """
+    for name, entry in catalog.items():
+        if is_selected(entry):
+            mapper.register_raw_streams_from_catalog(Catalog([(name, entry)]))
+        elif name in kinds and not kinds[name].selected_by_default:
+            columns, keys = entry.schema.to_dict(), entry.key_properties
+            mapper.register_raw_stream_schema(name, columns, keys)
+
+
 def unread(catalog: Catalog, accounts: Mapping[str, int]) -> Iterator[str]:
     """A warning if what the catalog selects is not read."""
     names = [entry.tap_stream_id for entry in catalog.values() if is_selected(entry)]
@@ -64,6 +78,14 @@ def unread(catalog: Catalog, accounts: Mapping[str, int]) -> Iterator[str]:
     without = [name for name in names if not accounts.get(name)]
     if without and any(accounts.values()):
         yield f"catalog: no account is configured from which to read {', '.join(without)}"
+
+
+def left_unread(catalog: Catalog, only: Mapping[str, Any]) -> Iterator[str]:
+    """A warning if `only` names a stream that the catalog does not select."""
+    selected = {entry.tap_stream_id for entry in catalog.values() if is_selected(entry)}
+    for name in only:
+        if name not in selected:
+            yield f"only: the catalog does not select {name}, so nothing of it is read; select it"
 
 
 def catalog_problems(catalog: Catalog, kinds: Kinds) -> Iterator[str]:
@@ -78,7 +100,7 @@ def catalog_problems(catalog: Catalog, kinds: Kinds) -> Iterator[str]:
         if not isinstance(entry.schema.properties, dict):
             yield f"catalog: {name} has no schema; run --discover again"
             continue
-        columns = SCHEMAS.get_schema(name)["properties"]
+        columns = kinds[name].declared()["properties"]
         selected = {
             crumb[1]
             for crumb, metadata in entry.metadata.items()
@@ -123,6 +145,9 @@ def state_problems(
             if accounts[name] > 1:
                 yield f"state: the bookmark of {name} does not say for which account; {REMEDY}"
             partitions = [*partitions, {**entry, "context": {"account_id": "its account"}}]
+        contexts = [each.get("context") for each in partitions if isinstance(each, dict)]
+        if any(contexts.count(each) > 1 for each in contexts):
+            yield f"state: {name} has two bookmarks for one account; {REMEDY}"
         for partition in partitions:
             yield from _bookmark_problems(kinds[name], partition, now)
 
@@ -135,10 +160,14 @@ def _bookmark_problems(
     name = name_of(kind)
     bookmark = partition if isinstance(partition, dict) else {}
     context = bookmark.get("context")
-    account = context.get("account_id") if isinstance(context, dict) else None
+    context = context if isinstance(context, dict) else {}
+    account = context.get("account_id")
     value = bookmark.get("replication_key_value")
-    if not isinstance(account, str):
-        yield f"state: a bookmark of {name} names no account_id; {REMEDY}"
+    lacking = [key for key in sorted(kind.context_keys) if not isinstance(context.get(key), str)]
+    if lacking:
+        yield f"state: a bookmark of {name} names no {' and no '.join(lacking)}; {REMEDY}"
+    elif context.keys() - kind.context_keys:
+        yield f"state: the bookmark of {name} for {account} is of more than an account; {REMEDY}"
     elif bookmark.get("replication_key") not in {None, kind.replication_key}:
         yield f"state: the bookmark of {name} for {account} is one of another column; {REMEDY}"
     elif value is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk import metrics
 
-from tap_replies.errors import GoneError
+from tap_replies.errors import GoneError, StreamRefusedError
 from tap_replies.walk import Walk, fan_out
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from tap_replies.source import Row
 
     P = TypeVar("P")
+
+MOST_REFUSED = 5
+"""Parents that are refused, and none read, before the stream counts as refused."""
 
 logger = logging.getLogger("tap-replies")
 
@@ -37,13 +40,17 @@ class SummaryMetric(StrEnum):
 class Batch:
     """Some rows, with the columns that they do not hold themselves.
 
-    `complete_to` tells that all rows before this moment have come, this batch included.
+    `complete_to` tells that all rows before this moment have come, this batch included;
+    `is_late` that the rows could not be read before, and so are wanted whatever their moment;
+    `about` is what else is known of the object that the rows belong to, for `replies`.
     """
 
     rows: list[Row]
     is_dirty: bool = False
     columns: Mapping[str, Any] = field(default_factory=dict)
     complete_to: str | None = None
+    is_late: bool = False
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -53,7 +60,12 @@ class Tally:
     emitted: int = 0
     read: int = 0
     expected: int = 0
-    missing: int = 0
+    missing: Counter[str] = field(default_factory=Counter)
+    """Rows that were not read, by the figure that counts them."""
+
+    unproven: int = 0
+    """Lists that came without a figure that says how many rows they hold."""
+
     duplicates: int = 0
     without_key: int = 0
     counted_by: str = "the API"
@@ -88,6 +100,9 @@ class Job:
         self.started = started
         self.after: dict[str, Any] = {}
         self.writes_state = True
+        self.refused: StreamRefusedError | None = None
+        """Why a part could not be read that the others do not need."""
+
         self.tally = Tally()
         self.fetcher = connection.fetcher
         self._requests = self.fetcher.usage.requests
@@ -114,7 +129,7 @@ class Job:
         walk = Walk(self.fetcher, collection, ahead=self.fetcher.max_connections // 2 or 1)
         for page in walk:
             yield from page.rows
-        self.tally.missing += walk.missing
+        self._lead(walk)
 
     def children(
         self,
@@ -126,32 +141,51 @@ class Job:
     ) -> Iterator[tuple[P, Page]]:
         """All pages of each parent's collection; a parent that is gone is skipped and counted.
 
-        With `counted` the rows are this stream's, otherwise they only lead to them.
+        One that is refused is noted in `refused`. With `counted` the rows are this stream's,
+        otherwise they only lead to them.
         """
+        read = refused = 0
         for parent, walk in fan_out(self.fetcher, parents, collection_of):
-            if isinstance(walk, GoneError):
-                self.skip(what)
-                continue
             try:
+                if isinstance(walk, Exception):
+                    raise walk
                 for page in walk:
                     yield parent, page
             except GoneError:
                 self.skip(what)
                 continue
+            except StreamRefusedError as error:
+                self.skip(f"refused {what}")
+                self.refused = error
+                refused += 1
+                if not read and refused >= MOST_REFUSED:
+                    raise
+                continue
+            read += 1
             if counted:
                 self.count(walk)
             else:
-                self.tally.missing += walk.missing
+                self._lead(walk)
 
-    def changed(self, collection: Collection) -> Iterator[Page]:
-        """The pages of a collection that is newest first, of which only the first may be wanted."""
+    def changed(self, collection: Collection, *, counted: bool = True) -> Iterator[Page]:
+        """The pages of a collection that is newest first, of which only the first may be wanted.
+
+        With `counted` the rows are this stream's, otherwise they only lead to them.
+        """
         walk = Walk(self.fetcher, collection, may_stop=True)
         try:
             yield from walk
         finally:
-            self.tally.read += len(walk.known)
-            self.tally.expected += len(walk.known)
-            self.tally.duplicates += walk.known.duplicates
+            if counted:
+                self.count(walk)
+            else:
+                self._lead(walk)
+
+    def _lead(self, walk: Walk) -> None:
+        """Add what a walk over rows that lead to this stream's came to."""
+        self.tally.missing[walk.counted_by] += walk.missing
+        self.tally.missing["parents without an id"] += walk.known.without_key
+        self.tally.unproven += not walk.is_counted
 
     def skip(self, what: str) -> None:
         """Count an object that could not be read although it was listed."""
@@ -162,9 +196,10 @@ class Job:
         self.tally.counted_by = walk.counted_by
         self.tally.expected += walk.expected
         self.tally.read += len(walk.known)
-        self.tally.missing += walk.missing
+        self.tally.missing[walk.counted_by] += walk.missing
         self.tally.duplicates += walk.known.duplicates
         self.tally.without_key += walk.known.without_key
+        self.tally.unproven += not walk.is_counted
 
     def summary(self, cleaned: Counter[str], unknown: Iterable[str], seconds: float) -> str:
         """The line that ends a stream for an account; its figures go out as metrics too."""
@@ -177,7 +212,7 @@ class Job:
             "context": {"account_id": self.account_id},
             "read": tally.read,
             "expected": tally.expected,
-            "missing": tally.missing,
+            "missing": tally.missing.total(),
             "skipped": tally.skipped.total(),
             "cleaned": cleaned.total(),
             "unknown_fields": len(names),
@@ -197,8 +232,9 @@ class Job:
             f"{requests} requests",
             f"{retries} retries",
         ]
-        if tally.missing:
-            parts.append(f"{tally.missing} MISSING")
+        parts += [f"{count} MISSING by {name}" for name, count in tally.missing.items() if count]
+        if tally.unproven:
+            parts.append(f"{tally.unproven} lists that tell no total")
         if tally.without_key:
             parts.append(f"{tally.without_key} without a key, left out")
         parts += [f"{count} {what} skipped" for what, count in sorted(tally.skipped.items())]

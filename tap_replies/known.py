@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import suppress
 from datetime import datetime
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,8 +25,8 @@ class Known:
         """Begin with none."""
         self.duplicates = 0
         self.without_key = 0
-        self.alike = 0
-        """Rows that are the same as another of their page in all that tells them apart."""
+        self.alike: list[Row] = []
+        """Rows that are the same as the one before in all that tells them apart."""
 
         self.is_repeated = False
         """Whether the last page was that before it again."""
@@ -32,71 +35,89 @@ class Known:
         """Whether the last page began with a row that an earlier one had shown."""
 
         self._collection = collection
-        self._versions: dict[int, float] = {}
-        self._again: set[int] | None = None
-        self._before: tuple[list[int], int | None] = ([], None)
+        self._versions: dict[int | None, float] = {}
+        self._again: set[int | None] | None = None
+        self._twins = 0
+        self._before: tuple[list[int | None], int | None] = ([], None)
 
     def __len__(self) -> int:
         """How many different rows were read."""
-        return len(self._versions) + self.without_key
+        return len(self._versions) + self._twins + self.without_key
 
     def begin(self) -> None:
         """A reading begins, or begins anew."""
-        self.alike = self.without_key = 0
+        self.without_key = 0
+        self.alike = []
         self._again = set() if self._versions else None
 
     def fresh(self, page: Page) -> list[Row]:
         """The rows of a page that were not handed out yet in their version."""
-        keys = self._keys(page.rows)
+        rows, keys = page.rows, self._keys(page.rows)
         self._compare(keys, page.total)
-        if self._collection.version is None:
-            fresh = dict.fromkeys(keys, 0.0)
-        else:
-            fresh = dict(zip(keys, map(self._version, page.rows), strict=False))
-        if len(fresh) == len(page.rows) and self._versions.keys().isdisjoint(fresh):
-            self._versions.update(fresh)
-            return page.rows
-        return [row for row in page.rows if self._is_fresh(row)]
+        border: list[Row] = []
+        if keys and keys[0] in self._versions:
+            border, rows = self._sifted(rows[:1], keys[:1]), rows[1:]
+            keys = keys[1:]
+        versions = map(self._version, rows) if self._collection.version else repeat(0.0, len(rows))
+        new = dict(zip(keys, versions, strict=True))
+        if len(new) < len(rows) or None in new or not self._versions.keys().isdisjoint(new):
+            return border + self._sifted(rows, keys)
+        self._versions.update(new)
+        return border + rows
+
+    def take_alike(self, most: int) -> list[Row]:
+        """Hand out so many of the rows that are alike: the API counts each of them."""
+        rows, self.alike = self.alike[:most], []
+        self._twins += len(rows)
+        return rows
 
     def holds(self, row: Row) -> bool:
-        """Whether a row was read, and has not moved since."""
-        known = [self._versions.get(key) for key in self._keys([row])]
-        return known != [] and known[0] is not None and known[0] <= self._version(row)
+        """Whether a row was read as it is, for one that changed may have moved."""
+        return [self._versions.get(key) for key in self._keys([row])] == [self._version(row)]
 
     def same(self, row: Row, other: Row) -> bool:
         """Whether two rows are one."""
         return self._keys([row]) == self._keys([other])
 
-    def _compare(self, keys: list[int], total: int | None) -> None:
+    def _compare(self, keys: list[int | None], total: int | None) -> None:
         self.is_repeated = (keys, total) == self._before
         self._before = (keys, total)
         known = self._versions if self._again is None else self._again
         self.is_shifted = bool(keys) and keys[0] in known
-        if self._collection.may_be_alike:
-            self.alike += len(keys) - len(set(keys))
         if self._again is not None:
             self._again.update(keys)
 
-    def _keys(self, rows: Sequence[Row]) -> list[int]:
-        """What tells the rows apart; nothing if one of them lacks it."""
-        try:
-            return list(map(hash, map(self._collection.key, rows)))
-        except _LACKS:
-            return []
+    def _keys(self, rows: Sequence[Row]) -> list[int | None]:
+        """What tells the rows apart; None for one that lacks it."""
+        with suppress(*_LACKS):
+            keys = list(map(self._collection.key, rows))
+            if None not in keys:
+                return list(map(hash, keys))
+        return [self._key(row) for row in rows]
 
-    def _is_fresh(self, row: Row) -> bool:
-        try:
-            key = hash(self._collection.key(row))
-        except _LACKS:
-            self.without_key += 1
-            return False
-        version = self._version(row)
-        # A page that was asked for ahead may show a row as it was before.
-        if key in self._versions and self._versions[key] >= version:
-            self.duplicates += 1
-            return False
-        self._versions[key] = version
-        return True
+    def _key(self, row: Row) -> int | None:
+        with suppress(*_LACKS):
+            key = self._collection.key(row)
+            return None if key is None else hash(key)
+        return None
+
+    def _sifted(self, rows: list[Row], keys: list[int | None]) -> list[Row]:
+        """Those of the rows that are new, or newer than what was handed out."""
+        found, before = [], None
+        for row, key in zip(rows, keys, strict=True):
+            version = self._version(row)
+            if key is None:
+                self.without_key += 1
+            # A page that was asked for ahead may show a row as it was before.
+            elif self._versions.get(key, -math.inf) < version:
+                self._versions[key] = version
+                found.append(row)
+            elif key == before and self._collection.may_be_alike:
+                self.alike.append(row)
+            else:
+                self.duplicates += 1
+            before = key
+        return found
 
     def _version(self, row: Row) -> float:
         if self._collection.version is None:

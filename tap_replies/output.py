@@ -80,15 +80,17 @@ def _mapped(stream_map: StreamMap, records: list[Record]) -> list[Record | None]
 
 def write_page(
     writer: GenericSingerWriter[Any, Any], stream_maps: Sequence[StreamMap], records: list[Record]
-) -> None:
-    """Write one page of a stream's records through its stream maps."""
+) -> int:
+    """Write one page of a stream's records through its stream maps; returns how many it wrote."""
     extracted = datetime.now(UTC)
+    written = 0
     for stream_map in stream_maps:
         if isinstance(stream_map, RemoveRecordTransform):
             continue
         is_plain = type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled
         mapped = records if is_plain else _mapped(stream_map, records)
         kept = [record for record in mapped if record is not None]
+        written += len(kept)
         if isinstance(writer, MessageWriter):
             writer.write_records(stream_map.stream_alias, kept, extracted.isoformat())
         else:
@@ -96,3 +98,4 @@ def write_page(
                 writer.write_message(
                     RecordMessage(stream_map.stream_alias, record, time_extracted=extracted)
                 )
+    return written

@@ -37,6 +37,10 @@ class Paging(Protocol):
     def total_key(self) -> str:
         """The name of the figure that says how many rows there are."""
 
+    @property
+    def size_key(self) -> str:
+        """The name of the figure that says how many rows a page has."""
+
     def at(self, request: Request, index: int) -> Request:
         """The request for one page."""
 
@@ -59,6 +63,7 @@ class OffsetPaging:
 
     count: int
     total_key: str
+    size_key: str = "count"
     borders_overlap: bool = True
 
     def at(self, request: Request, index: int) -> Request:
@@ -127,4 +132,6 @@ class Collection:
 
 
 def _number(value: Any) -> int | None:  # noqa: ANN401 - any JSON
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value[:18])
     return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from tap_replies.answers import decode
-from tap_replies.errors import GoneError, RequestFailedError
+from tap_replies.errors import Refusal, RequestFailedError
 from tap_replies.known import Known
 from tap_replies.paging import Page
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     P = TypeVar("P")
 
-MOST_WALKS = 2
-"""Whole readings of a collection that seems to be short, before the shortfall counts."""
+MOST_WALKS = 4
+"""Whole readings of a collection that is in doubt, if each of them brings rows that are new."""
 
 MOST_REPAIRS = 20
 """Broken borders that are mended in one walk before the order itself counts as unstable."""
@@ -62,45 +62,69 @@ class Walk:
         self._repairs = 0
         self._index = 0
         self._full_rows = 0
-        self._rows = 0
-        self._is_steady = True
+        self._lacking = 0
+        self._is_stopped = may_stop
         self._first_total: int | None = None
         self._inserted = 0
 
     @property
     def counted_by(self) -> str:
         """The name of the figure that says how many rows there are."""
-        return self._collection.paging.total_key
+        paging = self._collection.paging
+        return paging.size_key if self._is_stopped else paging.total_key
 
     @property
     def expected(self) -> int:
-        """How many rows the collection said it held when the last reading of it began."""
+        """How many rows the collection said it held when the last reading of it began.
+
+        Of a walk that was stopped: as many as its pages should have held.
+        """
+        if self._is_stopped:
+            return len(self.known) + self._lacking
         return self._first_total or 0
 
     @property
-    def missing(self) -> int:
-        """How many of the expected rows were not read.
+    def is_counted(self) -> bool:
+        """Whether the collection said how many rows it holds, if there are any.
 
-        Rows that are the same in all that tells them apart count as read if nothing moved.
+        A walk that is stopped needs the figure too: rows that moved up show only where it falls.
         """
-        is_lenient = self._is_steady and self._collection.may_be_alike
-        read = max(len(self.known), self._rows) if is_lenient else len(self.known)
-        return max(0, self.expected - read)
+        return self._first_total is not None or not len(self.known)
 
     @property
-    def _is_short(self) -> bool:
-        """Whether rows that were there when the walk began may not have been read."""
-        return len(self.known) + self.known.alike - self._inserted < self.expected
+    def missing(self) -> int:
+        """How many of the expected rows were not read."""
+        return max(0, self.expected - len(self.known))
+
+    @property
+    def _is_in_doubt(self) -> bool:
+        """Whether rows that were there when the walk began may not have been read.
+
+        A total that lies tells nothing of a removal, and only an overlap shows it as well.
+        """
+        read = len(self.known) + len(self.known.alike)
+        if read - self._inserted < self.expected or self._repairs > MOST_REPAIRS:
+            return True
+        has_borders = self._index > 0 and not self._collection.paging.borders_overlap
+        counts = {self.expected, self._total}
+        return has_borders and counts.isdisjoint({len(self.known), read})
 
     def __iter__(self) -> Iterator[Page]:
-        """The collection's pages; a second whole walk follows if rows were missed.
+        """The collection's pages; if rows may have been missed, until a walk brings no new ones.
 
         Raises:
             GoneError: The collection, or its parent, does not exist any more.
+            StreamRefusedError: The account may not read it.
         """
-        yield from self._once()
-        while self.walks < MOST_WALKS and (self._is_short or self._repairs > MOST_REPAIRS):
+        known = -1
+        while self.walks < MOST_WALKS and len(self.known) > known:
+            known = len(self.known) if self.walks else -1
             yield from self._once()
+            self._is_stopped = False
+            if not self._is_in_doubt:
+                break
+        if alike := self.known.take_alike(self.missing):
+            yield Page(alike, is_dirty=True, total=None, index=self._index)
 
     def ends(self, *, last: bool = True) -> tuple[Page, Page]:
         """Only the first page and the last, for what they tell; they count for nothing."""
@@ -110,8 +134,7 @@ class Walk:
 
     def _once(self) -> Iterator[Page]:
         self.walks += 1
-        self._repairs = self._inserted = self._rows = 0
-        self._is_steady = True
+        self._repairs = self._inserted = self._lacking = 0
         self.known.begin()
         page = self._first_page()
         self._first_total = page.total
@@ -180,7 +203,7 @@ class Walk:
         return -(-fallen // size) if fallen > 0 else 0
 
     def _is_connected(self, page: Page) -> bool:
-        """Whether an overlapping page begins with a row that was read, and has not moved since."""
+        """Whether an overlapping page begins with a row that was read as it is."""
         return page.index == 0 or (page.rows != [] and self.known.holds(page.rows[0]))
 
     @property
@@ -188,8 +211,8 @@ class Walk:
         """Whether rows came before those that were read; an overlap shows it by itself."""
         return self.known.is_shifted and not self._collection.paging.borders_overlap
 
-    def _parse(self, answer: list[bytes] | GoneError, index: int) -> Page:
-        if isinstance(answer, GoneError):
+    def _parse(self, answer: list[bytes] | Refusal, index: int) -> Page:
+        if isinstance(answer, Refusal):
             raise answer
         page, *parts = (self._part(body, index) for body in answer)
         for part in parts:
@@ -225,9 +248,9 @@ class Walk:
     def _take(self, page: Page) -> Page:
         """Note the page as read, and leave in it only rows that were not handed out yet."""
         self._full_rows = len(page.rows)
-        has_border = page.index > 0 and self._collection.paging.borders_overlap
-        self._rows += self._full_rows - has_border
-        self._is_steady &= page.total == self._first_total and not self._repairs
+        paging = self._collection.paging
+        if page.index + 1 < paging.pages(page.envelope):
+            self._lacking += max(0, paging.size(page.envelope) - self._full_rows)
         self._index = page.index
         self._total = page.total
         page.rows = self.known.fresh(page)
@@ -238,10 +261,10 @@ class Walk:
 
 def fan_out(
     fetcher: Fetcher, parents: Iterable[P], collection_of: Callable[[P], Collection]
-) -> Iterator[tuple[P, Walk | GoneError]]:
+) -> Iterator[tuple[P, Walk | Refusal]]:
     """The collection of each parent, in their order; first pages are fetched ahead.
 
-    A parent whose collection is gone comes with the error in its place.
+    A parent whose collection is gone or refused comes with the error in its place.
     """
     under_way: deque[tuple[P, Collection]] = deque()
 
@@ -253,7 +276,7 @@ def fan_out(
 
     for _, answer in fetcher.ahead(first_pages(), lambda: fetcher.max_connections):
         parent, collection = under_way.popleft()
-        if isinstance(answer, GoneError):
+        if isinstance(answer, Refusal):
             yield parent, answer
         else:
             yield parent, Walk(fetcher, collection, answer)

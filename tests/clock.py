@@ -1,4 +1,4 @@
-"""A clock that tests set: waits are over at once, and nothing else moves it."""
+"""A clock that tests set: waits are over as soon as nothing else happens, and only they move it."""
 
 from __future__ import annotations
 
@@ -6,34 +6,45 @@ import threading
 
 from tap_replies.tap import TapReplies
 
+QUIET_SECONDS = 0.003
+"""So long nothing may happen before the first of the waits is over."""
+
 
 class ScriptedClock:
-    """Each thread waits on a time of its own, as if all of them slept side by side."""
+    """Threads that wait do so side by side, as they would on a real clock."""
 
     def __init__(self, start: float) -> None:
         """Begin at a moment in seconds since 1970."""
-        self._time = start
-        self._slept = threading.local()
+        self._start = start
+        self._slept = 0.0
+        self._ends: list[float] = []
+        self._moved = threading.Condition()
         self.waits: list[float] = []
         """How long each wait would have been."""
 
     def advance(self, seconds: float) -> None:
         """Let time pass between two runs."""
-        self._time += seconds
+        self._start += seconds
 
     def now(self) -> float:
         """Seconds on a clock that never goes back."""
-        slept: float = getattr(self._slept, "seconds", 0.0)
-        return self._time + slept
+        return self._start + self._slept
 
     def time(self) -> float:
-        """Seconds since 1970."""
-        return self._time
+        """Seconds since 1970, as if no wait took any."""
+        return self._start
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Be at the end of the wait."""
-        self._slept.seconds = self.now() - self._time + seconds
-        self.waits.append(seconds)
+        with self._moved:
+            self.waits.append(seconds)
+            end = self._slept + seconds
+            self._ends.append(end)
+            while self._slept < end and not event.is_set():
+                if not self._moved.wait(QUIET_SECONDS) and end <= min(self._ends):
+                    self._slept = end
+                    self._moved.notify_all()
+            self._ends.remove(end)
         return event.is_set()
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from tap_replies.fetch import Fetcher
 
 OFFSET, NUMBERED = "offset", "numbered"
-NEWEST, OLDEST, CHANGED = "newest first", "oldest first", "last changed first"
+NEWEST, OLDEST = "newest first", "oldest first"
+CHANGED, UNCHANGED = "last changed first", "last changed last"
 CONNECTIONS = 4
 MOST_EVENTS, MOST_AT_ONCE, LIKELY = 6, 2, 0.15
 
@@ -54,7 +55,8 @@ class Shelf:
 
     def _insert(self, *, is_new: bool = True) -> None:
         row = {"id": next(self.numbers), "version": 0, "is_new": is_new}
-        self.rows.insert(len(self.rows) if self.order == OLDEST else 0, row)
+        is_last = self.order in {OLDEST, UNCHANGED}
+        self.rows.insert(len(self.rows) if is_last else 0, row)
 
     def _delete(self) -> None:
         if self.rows:
@@ -67,10 +69,10 @@ class Shelf:
         place = self.chance.randrange(len(self.rows))
         row = self.rows.pop(place)
         row = {**row, "version": row["version"] + 1}
-        if self.order == CHANGED:
+        if self.order in {CHANGED, UNCHANGED}:
             # It may jump from what is not read yet to what is: the next run finds it.
             self.stays.discard(row["id"])
-            place = 0
+            place = 0 if self.order == CHANGED else len(self.rows)
         self.rows.insert(place, row)
 
 

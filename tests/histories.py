@@ -152,10 +152,9 @@ class Teller:
                 self.world.sandbox.mutate(mutation)
         faults = list(self._faults(step))
         loose: set[Ident] = set()
-        late = not any(fault["kind"] == "total" for fault in faults)
         for each in step.during:
             moment = self.clock.time() + (0, 1, 40, 61, -30)[each.change.when]
-            planned = self._planned(each.change, moment, used, loose, removes=late)
+            planned = self._planned(each.change, moment, used, loose)
             faults.append(self._fault(each.path, each.nth, kind="mutate", mutations=planned))
             if each.late and each.nth > each.late:
                 nth = each.nth - each.late
@@ -200,13 +199,8 @@ class Teller:
         when: float,
         used: set[Ident],
         loose: set[Ident],
-        *,
-        removes: bool = True,
     ) -> list[Mutation]:
         """The change in the sandbox's words; no row changes twice within a step."""
-        if change.removes and not removes and self.topic.stream.startswith("reamaze"):
-            # By design: where a total lies, it does not tell of a removal.
-            return []
         kinds = self.topic.changes
         make = self.topic.removal if change.removes else kinds[change.kind % len(kinds)]
         mutations: list[Mutation] = []

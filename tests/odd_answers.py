@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAILCHIMP = {
+    "activity-feed": "activity",
     "messages": "conversation_messages",
     "sub-reports": "reports",
     "unsubscribed": "unsubscribes",
@@ -25,6 +26,7 @@ GOOD = {
     "id": "good",
     "slug": "good",
     "email_id": "good",
+    "response_id": "good",
     "created_at": "2026-01-01T00:00:00Z",
     "create_time": "2026-01-01T00:00:00Z",
     "last_changed": "2026-01-01T00:00:00Z",

@@ -148,7 +148,7 @@ def fitting(draw: st.DrawFn, definition: Schema) -> Any:  # noqa: ANN401 - any J
         return None
     return draw(
         {
-            "string": st.text(fit_characters, max_size=20),
+            "string": st.text(fit_characters, min_size=1, max_size=20),
             "integer": st.integers(-(2**63), 2**63 - 1),
             "number": st.floats(allow_nan=False, allow_infinity=False),
             "boolean": st.booleans(),

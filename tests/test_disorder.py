@@ -5,12 +5,17 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from disorder import CHANGED, NEWEST, NUMBERED, OFFSET, OLDEST, read
+from disorder import CHANGED, NEWEST, NUMBERED, OFFSET, OLDEST, UNCHANGED, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-EVERY_PAGING = pytest.mark.parametrize("paging", [OFFSET, NUMBERED])
-EVERY_ORDER = pytest.mark.parametrize("order", [NEWEST, OLDEST, CHANGED])
+EVERY_LIST = pytest.mark.parametrize(
+    ("paging", "order"),
+    [
+        *((OFFSET, order) for order in (NEWEST, OLDEST, CHANGED, UNCHANGED)),
+        *((NUMBERED, order) for order in (NEWEST, OLDEST, CHANGED)),
+    ],
+)
 
 
 def assert_whole(seed: int, paging: str, order: str) -> None:
@@ -20,8 +25,7 @@ def assert_whole(seed: int, paging: str, order: str) -> None:
     assert set(came.values()) <= {1}
 
 
-@EVERY_PAGING
-@EVERY_ORDER
+@EVERY_LIST
 @settings(max_examples=150, derandomize=True, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_what_stays_is_read_once(paging: str, order: str, seed: int) -> None:
@@ -30,8 +34,7 @@ def test_what_stays_is_read_once(paging: str, order: str, seed: int) -> None:
 
 
 @pytest.mark.long
-@EVERY_PAGING
-@EVERY_ORDER
+@EVERY_LIST
 @settings(max_examples=5_000, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_what_stays_is_read_once_in_many_lists(paging: str, order: str, seed: int) -> None:

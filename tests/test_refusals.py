@@ -105,7 +105,11 @@ def test_a_revoked_credential_fails_its_account_only(pairs: Sandbox, path: str) 
     """401 in the middle ends one account: nothing more is asked with it, the others go on."""
     first, second = (account.name for account in pairs.world.mailchimp)
     pairs.control(faults=[{"kind": "revoke", "path": path, "account": first}])
-    streams = ("mailchimp_conversation_messages", "mailchimp_lists", "reamaze_conversations")
+    streams = (
+        "mailchimp_conversation_messages",
+        "mailchimp_list_unsubscribes",
+        "reamaze_conversations",
+    )
     catalog = catalog_of(*streams)
     run = sync(pairs.config(accounts=True), catalog=catalog)
     (failure,) = run.failures
@@ -120,7 +124,7 @@ def test_a_revoked_credential_fails_its_account_only(pairs: Sandbox, path: str) 
     for stream in streams[:2]:
         rows = [row for row in run.records[stream] if row["account_id"] == second]
         assert emitted(rows, stream) == held(pairs, stream, second)
-    assert {row["account_id"] for row in run.records["mailchimp_lists"]} == {second}
+    assert {row["account_id"] for row in run.records["mailchimp_list_unsubscribes"]} == {second}
     brands = {row["account_id"] for row in run.records["reamaze_conversations"]}
     assert brands == {brand.name for brand in pairs.world.reamaze}
     pairs.reset()

@@ -134,6 +134,9 @@ def test_pages_lie(sandbox: Sandbox, get: Get) -> None:
     assert len(ids) == 15
     assert len(set(ids)) == 10
     assert get().json()["total_items"] == 21
+    sandbox.control(faults=[fault("missing_rows")])
+    assert [row["id"] for row in get().json()["conversations"]] == ids[:5]
+    sandbox.control(faults=[foreign])
     threads = {row["conversation_id"] for row in get(THREAD).json()["conversation_messages"]}
     assert threads == {"fa8c387539", "0000000000"}
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import fcntl
+import gzip
+import json
 import signal
 import struct
 import termios
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 from live import HANGS, Running
-from support import sync
+from support import catalog_of, held, sync
 from whole import astray, loaded
 
 from tap_replies.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 TERM, INT = signal.SIGTERM, signal.SIGINT
 FOREVER = {"kind": "stall", "seconds": 600.0}
@@ -131,3 +135,28 @@ def test_a_signal_after_the_target_died(tmp_path: Path, sandbox: Sandbox) -> Non
         running.close()
         assert running.send(TERM).status() == 143
     assert "Traceback" not in running.log
+
+
+def test_batches_that_are_cut_off_lose_nothing(tmp_path: Path) -> None:
+    """Records that waited for their file to be full are read again by the next run."""
+    stream = "reamaze_messages"
+    with Sandbox(reamaze_conversations=500, reamaze_messages=12, latency_ms=3) as sandbox:
+        files = {
+            "encoding": {"format": "jsonl", "compression": "gzip"},
+            "storage": {"root": tmp_path.as_uri()},
+            "batch_size": 2_500,
+        }
+        config = sandbox.config() | {"batch_config": files}
+        catalog = catalog_of(stream)
+        with Running(tmp_path, config, catalog=catalog) as running:
+            point = running.until(lambda _: sandbox.app.stats.total > 150)
+            assert point.send(signal.SIGTERM).rest() == 143
+        keys = set()
+        for message in running.messages:
+            for url in message.get("manifest", ()):
+                file = Path(url2pathname(urlsplit(url).path))
+                lines = gzip.decompress(file.read_bytes()).splitlines()
+                keys |= {json.loads(line)["message_key"] for line in lines}
+        rest = sync(sandbox.config(), catalog=catalog, state=running.found.state or None)
+        keys |= {record["message_key"] for record in rest.records[stream]}
+        assert len(keys) == held(sandbox, stream).total()

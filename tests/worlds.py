@@ -99,7 +99,7 @@ class Topic:
         for name in self.moment.split(".") if self.moment else ():
             value = value[name]
         moment = instant(value) if self.moment else None
-        return (moment, row[self.marker] if self.marker else None)
+        return (moment, (row[self.marker] or None) if self.marker else None)
 
 
 def _plain(values: Iterable[Any]) -> Ident:

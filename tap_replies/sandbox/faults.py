@@ -21,6 +21,7 @@ Kind = Literal[
     "garbage200",
     "truncated_json",
     "duplicate_rows",
+    "missing_rows",
     "hostile",
     "total",
     "foreign",

@@ -64,6 +64,11 @@ def repeated(body: bytes) -> bytes:
     return _with_rows(body, lambda rows: rows + rows[: (len(rows) + 1) // 2])
 
 
+def halved(body: bytes) -> bytes:
+    """Leave out the second half of the rows."""
+    return _with_rows(body, lambda rows: rows[: len(rows) // 2])
+
+
 def foreign(body: bytes) -> bytes:
     """Add a message that belongs to another conversation."""
     return _with_rows(body, lambda rows: [*rows, _foreign_row(rows[-1])] if rows else rows)

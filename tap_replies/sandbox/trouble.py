@@ -53,6 +53,8 @@ class Trouble:
         """Change the body of a right answer."""
         body = answer.body
         for fault in self.faults:
+            if fault.kind == "missing_rows":
+                body = spoil.halved(body)
             if fault.kind == "duplicate_rows":
                 body = spoil.repeated(body)
             elif fault.kind == "foreign":

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tap_replies.sandbox.mailchimp.seed import Seed
     from tap_replies.sandbox.table import Row
 
-_STAFF = "Robin Marsh", "robin@sandbox.example"
+_STAFF = "Robin Marsh", "news@sandbox.example"
 
 
 def conversation_id(seed: Seed, number: int) -> str:

@@ -184,6 +184,8 @@ def _message(seed: Seed, number: int, conversation: Row, line: Line, position: i
     else:
         author = {"name": "Answer Bot", "email": None, "mobile": None}
     author["staff?"] = line.role != "customer"
+    if line.role == "bot":
+        author["bot?"] = True
     hours = (0, -7)[(number + position) % 2]
     attached = position == 0 and every(4, number, 2)
     receiver = {"name": name, "email": email}

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_replies.bookmark import moved
 from tap_replies.errors import AccountError, masked
 from tap_replies.job import Batch, Job
 from tap_replies.paging import Collection, OffsetPaging
 from tap_replies.source import Problem, Profile, Request
 from tap_replies.stream import ApiStream
+from tap_replies.times import moved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -69,6 +69,7 @@ class MailchimpApi:
             name=root.get("account_name"),
             plan=root.get("pricing_plan_type"),
             role=root.get("role"),
+            addresses=tuple(filter(None, [root.get("email")])),
         )
 
     def _looked_up(self, ask: Ask) -> str:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import logging
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tap_replies.bookmark import moved
-from tap_replies.clean import utc
 from tap_replies.errors import GoneError, StreamRefusedError
 from tap_replies.source import Request, segment
 from tap_replies.sources.mailchimp.client import ids
+from tap_replies.sources.mailchimp.counts import Sending
+from tap_replies.times import utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,93 +18,15 @@ if TYPE_CHECKING:
     from tap_replies.job import Job
     from tap_replies.paging import Collection
     from tap_replies.source import Row
+    from tap_replies.sources.mailchimp.counts import Counts
 
 CHILDLESS = frozenset({"regular", "plaintext", "plain-text", "automation"})
 """Report types without sub-reports; RSS and multivariate campaigns have them."""
 
-BUCKETS = 32
-BUCKET_BYTES = 5
+REFUSED = "automations_refused"
+"""In the state: the automations could not be read so far, so all of their opt-outs are due."""
 
 logger = logging.getLogger("tap-replies")
-
-
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """Something that was sent, by the id under which its report is found.
-
-    `kind` is `campaign`, `sub_report` (of the campaign `parent`) or `automation` (an e-mail of
-    the workflow `parent`); `unsubscribed` is its report's own count, None where it has none.
-    """
-
-    campaign_id: str
-    kind: str = "campaign"
-    parent: str | None = None
-    unsubscribed: int | None = None
-    sent_at: str | None = None
-
-
-class Counts:
-    """The opt-outs of recent sendings at the last run, in a text whose size is constant.
-
-    Sendings fall into buckets by their id; each bucket keeps a hash of the counts in it. A
-    sending whose bucket is as it was has the count that it had.
-    """
-
-    def __init__(self, job: Job) -> None:
-        """Start from what the last run left in the state."""
-        self._job = job
-        self.horizon = _horizon(job, job.reading.since if job.reading else None)
-        try:
-            self._known = base64.b64decode(job.state.get("counts", ""), validate=True)
-        except binascii.Error:
-            self._known = b""
-        if len(self._known) != BUCKETS * BUCKET_BYTES:
-            self._known = b""
-        self._noted: list[Sending] = []
-        self._buckets: bytes | None = None
-
-    def note(self, sending: Sending) -> None:
-        """Count a sending in."""
-        self._noted.append(sending)
-
-    def has_moved(self, sending: Sending) -> bool:
-        """Whether a sending may have another count than at the last run; ask after all notes."""
-        if self._buckets is None:
-            self._buckets = self._since(self.horizon)
-        start = _bucket(sending) * BUCKET_BYTES
-        part = slice(start, start + BUCKET_BYTES)
-        return self._known[part] != self._buckets[part]
-
-    def text(self) -> str:
-        """The text for the state, about what the next run will look at.
-
-        There is none after an `end_date`: what was counted is more than what was emitted.
-        """
-        reading = self._job.reading
-        if reading is None or reading.ends:
-            return ""
-        return base64.b64encode(self._since(_horizon(self._job, reading.value))).decode()
-
-    def _since(self, horizon: str) -> bytes:
-        buckets = [0] * BUCKETS
-        for sending in self._noted:
-            if _is_recent(sending, horizon):
-                text = f"{sending.campaign_id}:{sending.unsubscribed}"
-                buckets[_bucket(sending)] += int.from_bytes(_digest(text, BUCKET_BYTES))
-        return b"".join((each % 256**BUCKET_BYTES).to_bytes(BUCKET_BYTES) for each in buckets)
-
-
-def _horizon(job: Job, bookmark: str | None) -> str:
-    """What was sent before is not looked at again; the tap may not have run for months."""
-    return moved(bookmark or job.started, -timedelta(days=job.config["unsubscribe_refresh_days"]))
-
-
-def _bucket(sending: Sending) -> int:
-    return _digest(sending.campaign_id, 1)[0] % BUCKETS
-
-
-def _digest(text: str, size: int) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
 
 
 def sendings(job: Job, counts: Counts) -> Iterator[Sending]:
@@ -122,7 +40,7 @@ def sendings(job: Job, counts: Counts) -> Iterator[Sending]:
     for row in _reports(job):
         sending = _sending(row, _kind(row))
         found[sending.campaign_id] = sending
-        if _has_children(row) and (job.is_first or _is_recent(sending, counts.horizon)):
+        if _has_children(row) and (job.is_first or sending.is_since(counts.horizon)):
             parents.append(sending)
     # A child knows its parent, so it replaces what the list of reports said of it.
     found |= {sending.campaign_id: sending for sending in _children(job, parents)}
@@ -130,9 +48,9 @@ def sendings(job: Job, counts: Counts) -> Iterator[Sending]:
         counts.note(sending)
 
     def is_due(sending: Sending) -> bool:
-        if sending.unsubscribed is None or job.is_first:
+        if sending.unsubscribed is None or job.is_first or sending.is_late:
             return sending.unsubscribed != 0
-        return _is_recent(sending, counts.horizon) and counts.has_moved(sending)
+        return sending.is_since(counts.horizon) and counts.has_moved(sending)
 
     yield from (each for each in found.values() if each.kind != "automation" and is_due(each))
     # Automations come last, so that their two lists are read while campaigns are under way.
@@ -141,7 +59,9 @@ def sendings(job: Job, counts: Counts) -> Iterator[Sending]:
         known = found.get(email.campaign_id)
         if known is None or known.kind == "automation":
             automated[email.campaign_id] = replace(
-                email, unsubscribed=known.unsubscribed if known else None
+                email,
+                unsubscribed=known.unsubscribed if known else None,
+                is_late=REFUSED in job.state,
             )
     yield from filter(is_due, automated.values())
 
@@ -173,10 +93,6 @@ def _kind(report: Row) -> str:
 
 def _has_children(report: Row) -> bool:
     return str(report.get("type")) not in CHILDLESS
-
-
-def _is_recent(sending: Sending, horizon: str) -> bool:
-    return sending.sent_at is None or sending.sent_at >= horizon
 
 
 def _sending(row: Row, kind: str, parent: str | None = None) -> Sending:
@@ -225,9 +141,21 @@ def _automations(job: Job) -> Iterator[Sending]:
 
     try:
         rows = list(job.parents(ids("/automations", "automations", "the automations")))
-    except (StreamRefusedError, GoneError) as error:
+    except GoneError as error:
         logger.info("%s: no automations: %s", job.stream, error)
         return
+    except StreamRefusedError as error:
+        logger.warning(
+            "%s, account %s: the opt-outs of automations are left out until a run may read them: "
+            "%s; use a credential whose role may",
+            job.stream,
+            job.account_id,
+            error,
+        )
+        job.skip("lists of automations")
+        job.after[REFUSED] = "yes"
+        return
+    job.after[REFUSED] = None
     workflows = [row["id"] for row in rows]
     for workflow, page in job.children(workflows, listing_of, "automations", counted=False):
         for row in page.rows:

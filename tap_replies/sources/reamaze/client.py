@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tap_replies.clean import utc
 from tap_replies.errors import masked
 from tap_replies.paging import NumberedPaging
 from tap_replies.source import Problem, Profile, Request
+from tap_replies.times import utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -7,9 +7,9 @@ from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tap_replies.clean import EPOCH, utc
 from tap_replies.scrub import fit_text
 from tap_replies.sources.reamaze import codes
+from tap_replies.times import EPOCH, utc
 
 if TYPE_CHECKING:
     from tap_replies.source import Row
@@ -63,7 +63,7 @@ def keyed(rows: list[Row], slug: str | None = None) -> list[Row]:
             text += f"\x1f{alike[text]}"
         row["message_key"] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         body = row.get("body")
-        if isinstance(body, str):
+        if body and isinstance(body, str):
             digest = hashlib.sha256(body.encode("utf-8", "surrogatepass"))
             row["body_sha256"] = digest.hexdigest()
         row["conversation_slug"] = own

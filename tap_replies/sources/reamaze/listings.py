@@ -5,10 +5,10 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from tap_replies.clean import utc
 from tap_replies.paging import Collection
 from tap_replies.source import Request
 from tap_replies.sources.reamaze.client import PAGING, conversation_params
+from tap_replies.times import utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,10 +34,11 @@ def all_conversations(job: Job) -> Collection:
     )
 
 
-def changed(job: Job) -> Iterator[Page]:
+def changed(job: Job, *, counted: bool = True) -> Iterator[Page]:
     """The list from the newest change down to where the reading begins.
 
-    A page whose rows are not in the order of their changes makes it go on to the very end.
+    A page whose rows are not in the order of their changes makes it go on to the very end. With
+    `counted` the rows are the stream's own, otherwise they only lead to them.
     """
     filters = {name: value for name, value in job.filters.items() if name != "sort"}
     collection = Collection(
@@ -48,7 +49,7 @@ def changed(job: Job) -> Iterator[Page]:
         changed_at,
     )
     old_pages, is_ordered, newest = 0, True, None
-    for page in job.changed(collection):
+    for page in job.changed(collection, counted=counted):
         yield page
         moments = [changed_at(row) for row in page.rows]
         for moment in moments:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from tap_replies.bookmark import moved
-from tap_replies.errors import GoneError
+from tap_replies.errors import Refusal
 from tap_replies.job import Batch, Job
 from tap_replies.paging import Collection
 from tap_replies.source import Request, segment
@@ -21,7 +20,8 @@ from tap_replies.sources.reamaze.listings import all_conversations, changed, cha
 from tap_replies.sources.reamaze.sample import Sample
 from tap_replies.sources.reamaze.windows import Window, plan
 from tap_replies.stream import ApiStream
-from tap_replies.walk import fan_out
+from tap_replies.times import moved
+from tap_replies.walk import Walk, fan_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -98,15 +98,27 @@ class Messages(ApiStream):
     # By windows
 
     def _windows(self, job: Job, sample: Sample | None) -> Iterator[Batch]:
-        windows = plan(job, self._all(job))
-        yield from self._in_windows(job, windows, sample)
+        windows, total = plan(job, self._all(job))
+        read = 0
+        for batch in self._in_windows(job, windows, sample):
+            read += len(batch.rows)
+            yield batch
+        if total and read < total and not job.tally.missing.total():
+            self._count_all(job, total, read)
+
+    def _count_all(self, job: Job, total: int, read: int) -> None:
+        """Tell what lies between the windows, should the API cut them otherwise than asked for."""
+        now, _ = Walk(job.fetcher, self._all(job)).ends(last=False)
+        job.tally.missing[PAGING.total_key] += max(0, min(total, now.total or 0) - read)
+        if job.tally.missing.total() and self.config["on_count_mismatch"] == "fail":
+            job.state.pop("replication_key_value", None)
 
     def _in_windows(
         self, job: Job, windows: Iterable[Window], sample: Sample | None
     ) -> Iterator[Batch]:
         walks = fan_out(job.fetcher, windows, lambda window: self._all(job, window))
         for window, walk in walks:
-            if isinstance(walk, GoneError):
+            if isinstance(walk, Refusal):
                 raise walk
             rows, is_dirty = [], False
             pages = iter(walk)
@@ -143,7 +155,7 @@ class Messages(ApiStream):
         if job.lower is None:
             conversations = (row for row in job.parents(all_conversations(job)))
         else:
-            conversations = (row for page in changed(job) for row in page.rows)
+            conversations = (row for page in changed(job, counted=False) for row in page.rows)
         # One that changes meanwhile comes twice, but is read once: the next run reads it again.
         slugs = _once(row["slug"] for row in conversations if self._is_due(job, row))
         pages = job.children(slugs, self._thread, "conversations")
@@ -154,7 +166,7 @@ class Messages(ApiStream):
                 is_dirty |= page.is_dirty
             rows = keyed(rows, slug)
             rows = list(filter(unseen, rows)) if unseen else rows
-            yield Batch(rows, is_dirty)
+            yield Batch(rows, is_dirty, about={"is_whole": True})
 
     def _is_due(self, job: Job, row: Row) -> bool:
         moment = changed_at(row) if row.get("updated_at") else None

@@ -8,10 +8,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from tap_replies.bookmark import moved
-from tap_replies.clean import utc
 from tap_replies.sources.reamaze.keys import keyed
 from tap_replies.sources.reamaze.listings import all_conversations
+from tap_replies.times import moved, utc
 from tap_replies.walk import Walk
 
 if TYPE_CHECKING:

@@ -7,13 +7,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from tap_replies.bookmark import moved
-from tap_replies.clean import utc
+from tap_replies.times import moved, utc
 from tap_replies.walk import Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tap_replies.job import Job
     from tap_replies.paging import Collection
 
@@ -46,26 +43,27 @@ class Window:
         return _split(self.start, self.end, count) if count > 1 else []
 
 
-def plan(job: Job, everything: Collection) -> Iterator[Window]:
-    """The windows from where the reading begins to where it ends.
+def plan(job: Job, everything: Collection) -> tuple[list[Window], int | None]:
+    """The windows from where the reading begins to where it ends, and how many messages they hold.
 
-    Where there is no beginning, the oldest message is looked up on the last page.
+    Where there is no beginning, the oldest message is looked up on the last page. The number is
+    None unless the windows hold all that the brand has.
     """
     end = job.reading.upper if job.reading else moved(job.started, SHORTEST)
     # A window ends before its end, and the reading takes in the moment in which it began.
     if not (job.reading and job.reading.ends):
         end = moved(end, timedelta(milliseconds=1))
     if job.lower is not None:
-        yield Window(job.lower, end)
-        return
+        return [Window(job.lower, end)], None
     first, last = Walk(job.fetcher, everything).ends()
     rows = [row for row in (*first.rows, *last.rows) if isinstance(row, dict)]
     moments = [utc(row.get("created_at")) for row in rows]
     oldest = min(filter(None, moments), default=end)
     # The count leaves out initial messages in some answers, so the first window is open.
     windows = _split(oldest, end, max(1, -(-(first.total or 0) // WANTED))) if oldest < end else []
-    yield Window(None, windows[0].end if windows else end)
-    yield from windows[1:]
+    is_all = not (job.reading and job.reading.ends)
+    opened = Window(None, windows[0].end if windows else end)
+    return [opened, *windows[1:]], first.total if is_all else None
 
 
 def _split(start: str, end: str, count: int) -> list[Window]:
