@@ -1,0 +1,87 @@
+"""The threads of Mailchimp's Conversations: how they are listed, and what they tell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tap_replies.scrub import fit_text
+from tap_replies.sources.mailchimp.client import ids
+from tap_replies.times import utc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tap_replies.job import Job
+    from tap_replies.source import Row
+
+KNOWN_OF_THREADS = ("campaign_id", "list_id", "from_email")
+"""What `replies` takes from a thread; asking for it costs no request."""
+
+LISTED = ("message_count", *KNOWN_OF_THREADS)
+"""What is asked of a thread, beside its id and newest message, before it is opened."""
+
+
+_SHARED = "threads"
+
+MOST_SHARED = 20_000
+"""Threads whose list is kept in memory for the stream that reads their messages."""
+
+
+class Listed:
+    """The list of threads, kept for the stream that opens them; None if it grew too long."""
+
+    def __init__(self, job: Job) -> None:
+        """Begin with none; the list is as of now."""
+        self.at = job.started
+        self.threads: dict[str, Row] | None = {}
+
+    def note(self, rows: Iterable[Row]) -> None:
+        """Keep of each thread what it takes to open it."""
+        if self.threads is None:
+            return
+        for row in rows:
+            kept = {name: row.get(name) for name in ("id", *LISTED)}
+            self.threads[str(row["id"])] = kept | {"last_message": {"timestamp": newest(row)}}
+        if len(self.threads) > MOST_SHARED:
+            self.threads = None
+
+    def share(self, job: Job) -> None:
+        """Leave the list to the stream that opens the threads, if it is whole."""
+        if self.threads is not None and not job.tally.missing.total() + job.tally.without_key:
+            job.connection.shared[_SHARED] = self
+
+
+def threads_of(job: Job) -> Iterable[Row]:
+    """All threads; a list that another stream of the run has read is not asked for again."""
+    listed: Listed | None = job.connection.shared.pop(_SHARED, None)
+    if listed and listed.threads is not None:
+        if job.reading:
+            job.reading.upper = min(job.reading.upper, listed.at)
+        return listed.threads.values()
+    about_them = ("/conversations", "conversations", "the conversations")
+    return job.parents(ids(*about_them, "last_message.timestamp", *LISTED, **filters(job)))
+
+
+def about(thread: Row) -> Row:
+    """What is known of a message's thread, in the form of records."""
+    texts = {name: thread.get(name) for name in KNOWN_OF_THREADS}
+    known: Row = {name: fit_text(text) for name, text in texts.items() if isinstance(text, str)}
+    count = thread.get("message_count")
+    if isinstance(count, int):
+        known["message_count"] = count
+    return known | {"last_message_at": utc(newest(thread) or "")}
+
+
+def filters(job: Job) -> dict[str, str]:
+    """The filters of the conversations list, as the API spells them."""
+    return {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in job.filters.items()
+    }
+
+
+def newest(thread: Row) -> str | None:
+    """When the newest message of a thread was written, as the API says it."""
+    last = thread.get("last_message")
+    moment = last.get("timestamp") if isinstance(last, dict) else None
+    return moment if isinstance(moment, str) else None

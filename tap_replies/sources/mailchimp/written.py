@@ -1,0 +1,173 @@
+"""What people wrote elsewhere than in Conversations: in surveys, and as contacts' feeds show it.
+
+Both streams must be selected: they cost a request for each new response, and for each contact that
+changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from typing_extensions import override
+
+from tap_replies.answers import decode
+from tap_replies.errors import Refusal
+from tap_replies.job import Batch, Job
+from tap_replies.paging import Collection
+from tap_replies.source import Request, segment
+from tap_replies.sources.mailchimp.client import PAGING, MailchimpStream, before, ids, since
+from tap_replies.times import utc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_replies.source import Row
+
+FEED_KINDS = "conversation,survey_response"
+
+
+class SurveyResponses(MailchimpStream):
+    """One row per response to a survey, with its answers.
+
+    Source: API reference, "Surveys reports".
+    """
+
+    name = "mailchimp_survey_responses"
+    rows_key = "responses"
+    primary_keys = ("account_id", "survey_id", "response_id")
+    replication_key = "submitted_at"
+    selected_by_default = False
+    own_columns = ("survey_title",)
+    single_keys: ClassVar = {"survey_id": True, "response_id": True}
+    asked = ("survey_id", "response_id", "submitted_at")
+    holds_replies = True
+
+    @override
+    def batches(self, job: Job) -> Iterator[Batch]:
+        """The responses of each survey; the answers of those not older than the bookmark."""
+        surveys = job.parents(ids("/reporting/surveys", "surveys", "the surveys", "title"))
+        for survey, page in job.children(surveys, self._of, "surveys"):
+            columns = {"survey_id": survey["id"], "survey_title": survey.get("title")}
+            due = [row["response_id"] for row in page.rows if _is_due(job, row)]
+            requests = [self._request(survey["id"], response) for response in due]
+            rows = []
+            for response, (_, answer) in zip(due, job.fetcher.ahead(requests), strict=True):
+                row = None if isinstance(answer, Refusal) else decode(answer[0])[0]
+                if isinstance(row, dict):
+                    rows.append({"response_id": response, **row})
+                else:
+                    job.skip("responses")
+            yield Batch(rows, True, columns)  # noqa: FBT003
+
+    @override
+    def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
+        """One response: `{"survey_id": ..., "response_id": ...}`."""
+        request = self._request(wanted["survey_id"], wanted["response_id"])
+        yield Batch([job.fetcher.ask(request)], True, {"survey_id": wanted["survey_id"]})  # noqa: FBT003
+
+    def _request(self, survey: str, response: object) -> Request:
+        path = f"/reporting/surveys/{segment(survey)}/responses/{segment(response)}"
+        return Request(path, self.partial(""), f"a response to survey {survey}")
+
+    def _of(self, survey: Row) -> Collection:
+        path = f"/reporting/surveys/{segment(survey['id'])}/responses"
+        fields = "responses.response_id,responses.submitted_at,total_items"
+        request = Request(path, {"fields": fields}, f"the responses to survey {survey['id']}")
+        return Collection(request, self.rows_key, PAGING, itemgetter("response_id"))
+
+
+class MemberActivity(MailchimpStream):
+    """One row per message or response that a contact's feed shows.
+
+    Source: API reference, "Member activity feed".
+    """
+
+    name = "mailchimp_member_activity"
+    rows_key = "activity"
+    primary_keys = ("account_id", "list_id", "email_id", "activity_key")
+    replication_key = "member_last_changed"
+    selected_by_default = False
+    own_columns = ("activity_key", "member_last_changed", "list_id", "email_id")
+    asked = ("activity_type", "created_at_timestamp", "thread_id", "survey_id", "message_text")
+    holds_replies = True
+
+    @override
+    def batches(self, job: Job) -> Iterator[Batch]:
+        """The feeds of all contacts that changed since the bookmark.
+
+        A message need not change its contact, so one that comes alone waits for the next change.
+        """
+        asked: list[str] = []
+        pages = job.children(self._members(job, asked), self._feed, "contacts")
+        for (list_id, member), group in groupby(pages, key=itemgetter(0)):
+            columns = {
+                "list_id": list_id,
+                "email_id": member["id"],
+                "member_last_changed": member.get("last_changed"),
+            }
+            rows, is_dirty = [], False
+            for _, page in group:
+                rows += page.rows
+                is_dirty |= page.is_dirty
+            yield Batch(_keyed(rows), is_dirty, columns)
+        if job.reading:  # contacts whose feeds are empty need not be asked again either
+            job.reading.newest = max([job.reading.newest or "", *asked]) or None
+
+    def _members(self, job: Job, asked: list[str]) -> Iterator[tuple[str, Row]]:
+        wanted = job.filters.get("list_id")
+        lists = (
+            row["id"]
+            for row in job.parents(ids("/lists", "lists", "the lists"))
+            if wanted in (None, row["id"])
+        )
+        of = partial(_changed, job)
+        for list_id, page in job.children(lists, of, "lists", counted=False):
+            moments = [utc(row.get("last_changed")) or "" for row in page.rows]
+            asked += [max(moments, default="")]
+            for row in page.rows:
+                yield list_id, row
+
+    def _feed(self, member: tuple[str, Row]) -> Collection:
+        list_id, row = member
+        path = f"/lists/{segment(list_id)}/members/{segment(row['id'])}/activity-feed"
+        params = {"activity_filters": FEED_KINDS, **self.partial("activity.")}
+        request = Request(path, params, f"the feed of a contact of list {list_id}")
+        return Collection(request, self.rows_key, PAGING, _identity, may_be_alike=True)
+
+
+def _changed(job: Job, list_id: str) -> Collection:
+    """The contacts of a list that changed since the bookmark, whatever their status."""
+    params = {"sort_field": "last_changed", "sort_dir": "ASC"}
+    if job.lower:
+        params["since_last_changed"] = since(job.lower)
+    if job.reading:
+        params["before_last_changed"] = before(job.reading.upper)
+    path = f"/lists/{segment(list_id)}/members"
+    return ids(path, "members", f"the contacts of list {list_id}", "last_changed", **params)
+
+
+def _is_due(job: Job, row: Row) -> bool:
+    moment = utc(row.get("submitted_at"))
+    return job.lower is None or moment is None or moment >= job.lower
+
+
+def _identity(row: Row) -> tuple[Any, ...]:
+    names = ("activity_type", "created_at_timestamp", "thread_id", "survey_id", "message_text")
+    return tuple(str(row.get(name)) for name in names)
+
+
+def _keyed(rows: list[Row]) -> list[Row]:
+    """The rows with a key; those that are alike in all but their text are numbered."""
+    alike: Counter[str] = Counter()
+    rows.sort(key=_identity)
+    for row in rows:
+        text = "\x1f".join(_identity(row)[:-1])
+        alike[text] += 1
+        digest = hashlib.sha256(f"{text}\x1f{alike[text]}".encode("utf-8", "surrogatepass"))
+        row["activity_key"] = digest.hexdigest()
+    return rows
