@@ -1,0 +1,67 @@
+"""How soon the tap answers: `--discover`, `--about`, and the first record of a sync."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from benchmarks.harness import Figure, catalog, server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+import json
+
+MOST_SECONDS = 0.6
+LATENCY_MS = 300
+ROUNDS = 5
+
+
+def command(*options: str) -> list[str]:
+    """The command that a user calls."""
+    return [str(Path(sys.executable).with_name("tap-replies")), *options]
+
+
+def ended(options: Sequence[str]) -> float:
+    """Seconds until the command has ended."""
+    begun = time.perf_counter()
+    subprocess.run(command(*options), check=True, capture_output=True)
+    return time.perf_counter() - begun
+
+
+def first_record(options: Sequence[str]) -> float:
+    """Seconds until the first record came out of the command."""
+    begun = time.perf_counter()
+    with subprocess.Popen(
+        command(*options), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdout is not None
+        while b'"RECORD"' not in process.stdout.readline():
+            pass
+        seconds = time.perf_counter() - begun
+        process.stdout.read()
+    return seconds
+
+
+def figures() -> Iterator[Figure]:
+    """The best of some rounds, as a user sees them: start of Python included."""
+    for option in ("--discover", "--about"):
+        seconds = min(ended([option]) for _ in range(ROUNDS))
+        yield Figure(option, "until its end", seconds, "s", most=MOST_SECONDS)
+    with server(conversations=100, messages=1) as place, TemporaryDirectory() as folder:
+        place.control(latency_ms=LATENCY_MS)
+        config, wanted = Path(folder, "config.json"), Path(folder, "catalog.json")
+        mailchimp = {
+            name: value for name, value in place.config.items() if name.startswith("mailchimp")
+        }
+        config.write_text(json.dumps(mailchimp))
+        wanted.write_text(json.dumps(catalog("mailchimp_conversations")))
+        options = ["--config", str(config), "--catalog", str(wanted)]
+        seconds = min(first_record(options) for _ in range(ROUNDS))
+    # One answer tells who the account is, the other holds the record.
+    beyond = seconds - 2 * LATENCY_MS / 1000
+    yield Figure("first record", "beyond the two round trips", beyond, "s", most=0.5)
