@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -138,6 +139,8 @@ def demo(target_name: str, stack: ExitStack) -> None:
     foreign = ("TAP_REPLIES_", "TARGET_", "MELTANO_")
     env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     env["NO_COLOR"] = "1"
+    # Without one, Meltano makes an id for the project and writes meltano.yml anew with it.
+    env["MELTANO_PROJECT_ID"] = str(uuid.UUID(int=0))
     for setting, value in start_sandbox(env, stack).items():
         text = value if isinstance(value, str) else json.dumps(value)
         env[f"TAP_REPLIES_{setting.upper()}"] = text
