@@ -34,6 +34,7 @@ class PlainStream(RESTStream[int]):
     """One list."""
 
     name = "plain"
+    path = ""
     primary_keys = ("id",)
     replication_key = None
 

@@ -13,9 +13,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tap_replies.clean import utc
+from tap_replies import privacy
 from tap_replies.errors import masked
-from tap_replies.settings import all_settings, configured, value_problem
+from tap_replies.settings import all_settings, configured, texts, types_of, value_problem
+from tap_replies.times import utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ def problems(config: Mapping[str, Any], sources: Sequence[Source]) -> list[str]:
     if found:
         return found
     found += _date_problems(config)
+    found += _text_problems(config, sources)
     if not _is_plain(config.get("user_agent") or "", spaces=True):
         found.append("user_agent: must be one line of ASCII characters")
     try:
@@ -61,7 +63,7 @@ def problems(config: Mapping[str, Any], sources: Sequence[Source]) -> list[str]:
     ]
     for account in accounts:
         found += _account_problems(account)
-    return found
+    return [*found, *privacy.problems(config, accounts)]
 
 
 def unknown(config: Mapping[str, Any], known: Iterable[str]) -> Iterator[str]:
@@ -110,6 +112,15 @@ def _date_problems(config: Mapping[str, Any]) -> Iterator[str]:
     start, end = dates.get("start_date"), dates.get("end_date")
     if start and end and end <= start:
         yield "end_date: must be later than start_date"
+
+
+def _text_problems(config: Mapping[str, Any], sources: Sequence[Source]) -> Iterator[str]:
+    for setting in all_settings(sources):
+        if "array" in types_of(setting) and setting.items == "string":
+            try:
+                texts(config, setting.name)
+            except ValueError as error:
+                yield str(error)
 
 
 def check_url(url: str) -> str | None:

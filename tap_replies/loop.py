@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
+from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from tap_replies.errors import GoneError, ResultMismatchError, masked
+from tap_replies.errors import GoneError, ResultMismatchError, TapRepliesError, masked
+from tap_replies.times import moved
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -14,10 +18,14 @@ if TYPE_CHECKING:
 
     from tap_replies.clean import Cleaner
     from tap_replies.job import Batch, Job
+    from tap_replies.listener import Listener
+    from tap_replies.privacy import Veil
     from tap_replies.stream import ApiStream
 
 STATE_EVERY = 10_000
 """Records between two STATE messages of a stream that can resume in the middle."""
+
+OLD = timedelta(days=90)
 
 logger = logging.getLogger("tap-replies")
 
@@ -25,28 +33,45 @@ logger = logging.getLogger("tap-replies")
 class Loop:
     """Reads one stream for one account."""
 
-    def __init__(self, stream: ApiStream, job: Job, cleaner: Cleaner) -> None:
-        """Prepare; nothing is asked yet."""
+    def __init__(
+        self, stream: ApiStream, job: Job, cleaner: Cleaner, listener: Listener | None = None
+    ) -> None:
+        """Prepare; nothing is asked yet. The listener hears all that is read."""
         self._stream = stream
         self._job = job
         self._cleaner = cleaner
         self._config = job.config
+        # More than one, so that it gives a tuple; the schema's keys are always columns.
+        self._key_of = itemgetter(*stream.primary_keys, stream.primary_keys[0])
+        self._listener = listener
 
     def records(self) -> Generator[list[Record], None, None]:
         """The records, page by page; the bookmark moves where that is safe.
 
         Raises:
             TapRepliesError: They could not be read whole; the bookmark stays.
+            StreamRefusedError: The account may not read them, or some of them.
         """
-        job = self._job
         if only := self._config.get("only"):
             yield from self._only(only[self._stream.name])
+            self._check_count()
             return
+        try:
+            yield from self._all()
+        except TapRepliesError as error:
+            if self._listener:
+                self._listener.error = error
+            raise
+        if self._listener:
+            self._listener.end()
+
+    def _all(self) -> Iterator[list[Record]]:
+        job = self._job
         since_state = 0
         for batch in self._stream.batches(job):
-            records = self._cleaned(batch)
+            records = self._veiled(self._cleaned(batch))
             if job.reading:
-                records = job.reading.new(records)
+                records = job.reading.new(records, is_late=batch.is_late)
             if records:
                 yield records
                 since_state += len(records)
@@ -60,9 +85,26 @@ class Loop:
                     since_state = 0
         self._check_count()
         yield from self._held_back()
+        if job.refused:
+            raise job.refused
         self._move()
-        job.state.update(job.after)
+        for name, value in job.after.items():
+            job.state.pop(name, None)
+            if value:
+                job.state[name] = value
         self._write_state()
+        self._tell_age()
+
+    def _tell_age(self) -> None:
+        """Say that the newest row is old, where that is the API's doing; not for chosen dates."""
+        stream, reading = self._stream, self._job.reading
+        if not stream.past_only or not reading or reading.ends or not reading.newest:
+            return
+        if reading.newest < moved(self._job.started, -OLD):
+            stream.run.tell(
+                f"{stream.name}, account {self._job.account_id}: the newest row is of "
+                f"{reading.newest[:10]}: {stream.past_only}"
+            )
 
     def _held_back(self) -> Iterator[list[Record]]:
         if self._job.reading and (held := list(self._job.reading.rest())):
@@ -75,8 +117,9 @@ class Loop:
             state["replication_key"] = reading.key
             state["replication_key_value"] = reading.value
             state["overlap"] = reading.fingerprint
-            if reading.begun:
-                state["start_date"] = reading.begun
+            for name in reading.terms:
+                state.pop(name, None)
+            state |= {name: text for name, text in reading.terms.items() if text}
 
     def _write_state(self) -> None:
         if self._job.writes_state:
@@ -87,18 +130,26 @@ class Loop:
         columns = cleaner.columns({"account_id": job.account_id, **batch.columns})
         for row in batch.rows:
             self._stream.derive(row)
-        keys = self._stream.primary_keys
         records = [cleaner(row, columns, is_dirty=batch.is_dirty) for row in batch.rows]
-        whole = [record for record in records if all(record.get(key) is not None for key in keys)]
+        whole = [record for record in records if None not in self._key_of(record)]
         job.tally.without_key += len(records) - len(whole)
+        if self._listener:
+            self._listener.hear(whole, batch.about)
         return whole
+
+    @cached_property
+    def _veil(self) -> Veil | None:
+        return self._stream.veil(self._job, self._cleaner)
+
+    def _veiled(self, records: list[Record]) -> list[Record]:
+        return list(map(self._veil, records)) if self._veil else records
 
     def _only(self, wanted: Sequence[Any]) -> Iterator[list[Record]]:
         stream = self._stream
         for place, each in enumerate(wanted):
             try:
                 for batch in stream.single(self._job, each):
-                    yield self._cleaned(batch)
+                    yield self._veiled(self._cleaned(batch))
             except GoneError:
                 stream.gone[place] += 1
                 if stream.gone[place] == (accounts := len(stream.connections())):
@@ -110,13 +161,18 @@ class Loop:
     @property
     def _lacks(self) -> bool:
         """Whether rows are missing without which the reading is to fail."""
-        return self._job.tally.missing > 0 and self._config["on_count_mismatch"] == "fail"
+        tally = self._job.tally
+        is_short = tally.missing.total() > 0 or tally.unproven > 0
+        return is_short and self._config["on_count_mismatch"] == "fail"
 
     def _check_count(self) -> None:
-        missing = self._job.tally.missing
-        if not missing or self._config["on_count_mismatch"] == "ignore":
+        tally = self._job.tally
+        missing = tally.missing.total()
+        if not (missing or tally.unproven) or self._config["on_count_mismatch"] == "ignore":
             return
-        message = f"the API counts {missing} rows more than it gave in two readings"
+        message = f"the API counts {missing} rows more than it gave"
+        if not missing:
+            message = f"the API does not say how many rows it holds ({tally.unproven} lists)"
         if self._lacks:
             raise ResultMismatchError(message)
         logger.warning("%s, account %s: %s", self._stream.name, self._job.account_id, message)

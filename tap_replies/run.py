@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
-from tap_replies.bookmark import utc_at
 from tap_replies.errors import AccountError, GoneError, StreamRefusedError, TapRepliesError
 from tap_replies.fetch import Fetcher
 from tap_replies.limits import Stop
+from tap_replies.times import utc_at
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from tap_replies.job import Job
     from tap_replies.limits import Clock, Limits
+    from tap_replies.listener import Listener
     from tap_replies.source import Account, Profile, Source
+    from tap_replies.stream import ApiStream
 
 logger = logging.getLogger("tap-replies")
 
@@ -29,6 +33,10 @@ class Connection:
         self.api = account.source.connect(account)
         self.fetcher = Fetcher(self.api, account.label, limits, clock, stop)
         self.problem: str | None = None
+        self._name = account.name
+        self.shared: dict[str, Any] = {}
+        """What one stream has read of the account that another would ask for again."""
+
         self._profile: Profile | None = None
 
     @property
@@ -55,10 +63,11 @@ class Connection:
     def account_id(self) -> str:
         """The account's id in every record: its `name` in the settings, or the vendor's own.
 
-        An account that was refused before it told its id goes by the setting that declares it.
+        An account that was refused before it told its id, or whose id is another's, goes by the
+        setting that declares it.
         """
-        if self.account.name:
-            return self.account.name
+        if self._name:
+            return self._name
         return self._profile.account_id if self._profile else self.account.label
 
     def refuse_as_twin(self, label: str) -> str:
@@ -67,7 +76,7 @@ class Connection:
             f"{self.account.label}: is account {self.account_id}, which {label} names already; "
             "remove one of them"
         )
-        self._profile = None
+        self._name = self._profile = None
         return self.problem
 
 
@@ -81,6 +90,13 @@ class Run:
         self.clock = clock
         self.stop = Stop(threading.Event())
         self.failures: list[str] = []
+        self.listen: Callable[[ApiStream, Job], Listener | None] = lambda *_: None
+        """Who hears a stream being read for an account."""
+
+        self.kept = ExitStack()
+        """What is to be closed when the run ends, however it ends."""
+
+        self._told: set[str] = set()
         self._owners: dict[tuple[str, str], Connection] = {}
         self._connections = [
             Connection(account, limits[account.source.name], clock, self.stop)
@@ -119,12 +135,19 @@ class Run:
             self.failures.append(message)
             logger.error(message)
 
+    def tell(self, message: str) -> None:
+        """Say something that several streams may find, once."""
+        if message not in self._told:
+            self._told.add(message)
+            logger.warning(message)
+
     def now(self) -> str:
         """The present moment in the form of a bookmark."""
         return utc_at(self.clock.time())
 
     def close(self) -> None:
-        """End the threads of all accounts."""
+        """End the threads of all accounts, and delete what was kept for the run."""
+        self.kept.close()
         self.stop.event.set()
         for connection in self._connections:
             connection.fetcher.close()

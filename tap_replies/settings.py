@@ -6,90 +6,16 @@ import difflib
 import json
 from typing import TYPE_CHECKING, Any
 
-from tap_replies.clean import utc
+from tap_replies.common_settings import COMMON
 from tap_replies.errors import masked
 from tap_replies.source import Account, Setting
+from tap_replies.times import utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tap_replies.source import Source
 
-COMMON = (
-    Setting(
-        "accounts",
-        ("array", "string"),
-        "Several accounts or brands: an array of objects, each with `source`, an optional `name`, "
-        "and the source's settings without their prefix. A JSON text is taken too.",
-        secret=True,
-    ),
-    Setting("start_date", "string", "Read nothing older than this moment (ISO 8601)."),
-    Setting(
-        "end_date",
-        "string",
-        "Read nothing from this moment on (ISO 8601); with `start_date` it cuts out a window of "
-        "history that can be read on its own.",
-    ),
-    Setting(
-        "lookback_minutes",
-        "integer",
-        "How far before its bookmark each stream reads again, for rows that the API shows late.",
-        default=60,
-        minimum=0,
-        maximum=1_000_000,
-    ),
-    Setting(
-        "max_connections",
-        "integer",
-        "Requests in flight per credential.",
-        default=8,
-        minimum=1,
-        maximum=100,
-    ),
-    Setting(
-        "max_requests_per_minute",
-        "integer",
-        "Most requests that a credential sends in a minute; unset means no limit of ours.",
-        minimum=1,
-    ),
-    Setting(
-        "request_timeout",
-        "integer",
-        "Seconds until a request without an answer is given up and tried again.",
-        default=120,
-        minimum=1,
-        maximum=3600,
-    ),
-    Setting(
-        "retry_seconds",
-        "integer",
-        "How long one request is tried again before it counts as failed.",
-        default=600,
-        minimum=0,
-    ),
-    Setting(
-        "on_count_mismatch",
-        "string",
-        "What follows when the API says it holds more than could be read: `warn`, `fail` (exit "
-        "status 1, the bookmark stays) or `ignore`.",
-        default="warn",
-        allowed=("warn", "fail", "ignore"),
-    ),
-    Setting(
-        "only",
-        "object",
-        "Read just these objects and leave every bookmark alone: stream names with lists of ids, "
-        'e.g. `{"<stream>": ["<id>"]}`.',
-    ),
-    Setting(
-        "strict",
-        "boolean",
-        "End with exit status 1 also when something was skipped: a stream that the plan or role "
-        "does not allow, or an object that vanished.",
-        default=False,
-    ),
-    Setting("user_agent", "string", "The User-Agent header; default `tap-replies/<version>`."),
-)
 ACCOUNT_KEYS = ("source", "name")
 
 
@@ -120,6 +46,7 @@ def _prefixed(source: Source, setting: Setting) -> Setting:
         setting.allowed,
         setting.minimum,
         setting.maximum,
+        setting.items,
     )
 
 
@@ -143,7 +70,7 @@ def _property(setting: Setting) -> dict[str, Any]:
     if setting.maximum is not None:
         definition["maximum"] = setting.maximum
     if "array" in types_of(setting):
-        definition["items"] = {"type": "object"}
+        definition["items"] = {"type": setting.items}
     if setting.secret:
         definition |= {"secret": True, "writeOnly": True}
     return definition
@@ -241,6 +168,27 @@ def value_problem(name: str, setting: Setting, value: Any) -> str | None:  # noq
     if setting.maximum is not None and value > setting.maximum:
         return f"{name}: must be {setting.maximum} or less"
     return None
+
+
+def texts(config: Mapping[str, Any], name: str) -> list[str]:
+    """A setting that is an array of texts, or such an array as JSON.
+
+    Raises:
+        ValueError: It cannot be understood; the message says why.
+    """
+    value = config.get(name)
+    if isinstance(value, str):
+        try:
+            value = json.loads(value) if value.strip() else None
+        except ValueError:
+            msg = f"{name}: is text that is not JSON; write an array of texts"
+            raise ValueError(msg) from None
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        msg = f"{name}: must be an array of texts"
+        raise ValueError(msg)
+    return value
 
 
 def moment(config: Mapping[str, Any], name: str) -> str | None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
+from tap_replies.feed import Feeds
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -25,6 +27,8 @@ class Setting:
     allowed: tuple[str, ...] = ()
     minimum: int | None = None
     maximum: int | None = None
+    items: str = "object"
+    """What an array holds."""
 
     @property
     def title(self) -> str:
@@ -67,6 +71,8 @@ class Profile:
     name: str | None = None
     plan: str | None = None
     role: str | None = None
+    addresses: tuple[str, ...] = ()
+    """Addresses under which the account itself writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,3 +155,6 @@ class Source:
 
     streams: Callable[[], Sequence[type[Any]]]
     """The stream classes; a function, so that settings load without them."""
+
+    feeds: Callable[[], Feeds] = Feeds
+    """What `replies` is made of; a function for the same reason."""

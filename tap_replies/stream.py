@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import timedelta
 from functools import cached_property
 from importlib.resources import files
+from inspect import getattr_static
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Stream, StreamSchema
@@ -17,7 +18,7 @@ from tqdm import tqdm
 from typing_extensions import override
 
 from tap_replies import settings
-from tap_replies.bookmark import begin
+from tap_replies.bookmark import Terms, begin, surprises
 from tap_replies.clean import Cleaner
 from tap_replies.errors import (
     AccountError,
@@ -26,16 +27,17 @@ from tap_replies.errors import (
     TapRepliesError,
     unforeseen,
 )
-from tap_replies.job import Batch, Job
+from tap_replies.job import Batch, Job, Tally
 from tap_replies.loop import Loop
 from tap_replies.output import write_page
+from tap_replies.privacy import Privacy
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator, Mapping
 
     from singer_sdk.helpers.types import Context, Record
 
-    from tap_replies.bookmark import Reading
+    from tap_replies.privacy import Veil
     from tap_replies.run import Connection, Run
     from tap_replies.source import Row, Source
 
@@ -57,8 +59,17 @@ class ApiStream(Stream):
     overlap_days: ClassVar[str | None] = None
     """The setting that says how many days are read again, instead of `lookback_minutes`."""
 
+    context_keys: ClassVar[frozenset[str]] = frozenset({"account_id"})
+    """What tells one of the stream's bookmarks from the others."""
+
+    least_overlap: ClassVar[timedelta] = timedelta(0)
+    """How far back is read again in any case."""
+
     holds_replies: ClassVar[bool] = False
     """Whether a row is something that a customer wrote."""
+
+    past_only: ClassVar[str | None] = None
+    """Why nothing new may come any more, which is told where the newest row is old."""
 
     single_keys: ClassVar[dict[str, bool]] = {}
     """What an object in the setting `only` holds, and whether it must; nothing if it is an id."""
@@ -151,25 +162,29 @@ class ApiStream(Stream):
             for connection in self.connections():
                 counter.with_context({"account_id": connection.account_id})
                 timer.with_context({"account_id": connection.account_id})
-                for records in self._guarded(connection, writes_state=write_messages):
+                for tally, records in self._guarded(connection, writes_state=write_messages):
                     limit = self.ABORT_AT_RECORD_COUNT
                     page = records if limit is None else records[: limit - written]
                     if write_messages:
                         try:
-                            write_page(self._tap.message_writer, self.stream_maps, page)
+                            writer = self._tap.message_writer
+                            tally.emitted += write_page(writer, self.stream_maps, page)
                         except StreamMapError as error:
                             self.run.fail(f"stream_maps: {self.name}: {error}")
                             break
                         self.state_manager.is_flushed = False
                     else:
+                        tally.emitted += len(page)
                         yield from page
                     counter.increment(len(page))
                     written += len(page)
                     if limit is not None and len(page) < len(records):
                         return
 
-    def _guarded(self, connection: Connection, *, writes_state: bool) -> Iterator[list[Record]]:
-        """The records of one account; what fails is noted, and its bookmark stays.
+    def _guarded(
+        self, connection: Connection, *, writes_state: bool
+    ) -> Iterator[tuple[Tally, list[Record]]]:
+        """The records of one account, and their count; what fails is noted, its bookmark stays.
 
         In BATCH mode the SDK writes the state after the files; records may wait for theirs.
         """
@@ -179,14 +194,13 @@ class ApiStream(Stream):
         started = time.monotonic()
         bar = tqdm(desc=self.name, unit=" records", disable=None, leave=False)
         try:
-            with closing(Loop(self, job, cleaner).records()) as pages, bar:
+            with closing(self._pages(job, cleaner)) as pages, bar:
                 for records in pages:
-                    job.tally.emitted += len(records)
-                    bar.total = max(job.tally.expected, job.tally.emitted)
                     bar.update(len(records))
-                    yield records
+                    bar.total = max(job.tally.expected, bar.n)
+                    yield job.tally, records
         except StreamRefusedError as error:
-            self._skip_stream(connection, error)
+            self._skip_stream(connection, error, is_partial=job.refused is error)
         except AccountError as error:
             connection.problem = str(error)
             self.run.fail(str(error))
@@ -199,30 +213,61 @@ class ApiStream(Stream):
         if job.tally.skipped and self.config["strict"]:
             self.run.fail(f"{self.name}, account {job.account_id}: objects were skipped (strict)")
 
-    def _skip_stream(self, connection: Connection, error: StreamRefusedError) -> None:
+    def _pages(self, job: Job, cleaner: Cleaner) -> Generator[list[Record], None, None]:
+        """The records of one account, page by page."""
+        return Loop(self, job, cleaner, self.run.listen(self, job)).records()
+
+    def veil(self, job: Job, cleaner: Cleaner) -> Veil | None:
+        """What hides whom cleaned records are about; None if the settings hide nothing of them.
+
+        A catalog does not keep what the schema declares personal, so the tap's own is asked.
+        """
+        privacy, account = Privacy(self.config), job.connection.account
+        return privacy.veil(self.declared(), self.effective_schema, account, cleaner.changed)
+
+    @classmethod
+    def declared(cls) -> Mapping[str, Any]:
+        """The schema as its file has it."""
+        found: Mapping[str, Any] = getattr_static(cls, "schema").get_stream_schema(cls, cls)
+        return found
+
+    def _skip_stream(
+        self, connection: Connection, error: StreamRefusedError, *, is_partial: bool
+    ) -> None:
+        what = "read in part" if is_partial else "skipped"
         message = (
-            f"{self.name}: skipped for account {connection.account_id}: {error}. The plan or the "
+            f"{self.name}: {what} for account {connection.account_id}: {error}. The plan or the "
             "user's role does not allow it; deselect it, or use a credential that may read it"
         )
+        if is_partial:
+            message += ". The bookmark stays, so that what was refused can be read once it may be"
         if self.config["strict"]:
             self.run.fail(message)
         else:
             logger.warning(message)
 
     def _job(self, connection: Connection) -> Job:
-        key = self.replication_key if self.replication_method == "INCREMENTAL" else None
-        if not key or self.config.get("only"):
+        if self.replication_method != "INCREMENTAL" or self.config.get("only"):
             return Job(self.name, connection, self.config, None, {}, self.run.now())
         state = self.get_context_state({"account_id": connection.account_id})
         self._adopt(state)
-        overlap = timedelta(minutes=self.config["lookback_minutes"])
+        job = self.job(connection, state)
+        if job.reading:
+            for message in surprises(state, job.reading, connection.account.setting("filters")):
+                logger.warning("%s, account %s: %s", self.name, job.account_id, message)
+        return job
+
+    def job(self, connection: Connection, state: dict[str, Any]) -> Job:
+        """The stream being read for an account, going on from a state."""
+        if not self.replication_key:
+            return Job(self.name, connection, self.config, None, {}, self.run.now())
+        overlap = max(timedelta(minutes=self.config["lookback_minutes"]), self.least_overlap)
         if self.overlap_days:
             overlap = timedelta(days=self.config[self.overlap_days])
         start, end = (settings.moment(self.config, name) for name in ("start_date", "end_date"))
-        dates = (start, end, self.run.now())
-        reading = begin(key, self.primary_keys, state, overlap, dates)
-        if reading.leaves_out:
-            self._tell_gap(connection, reading)
+        filters = connection.account.values.get("filters") or {}
+        terms = Terms(start, end, self.run.now(), filters)
+        reading = begin(self.replication_key, self.primary_keys, state, overlap, terms)
         return Job(self.name, connection, self.config, reading, state, self.run.now())
 
     def _adopt(self, state: dict[str, Any]) -> None:
@@ -233,15 +278,3 @@ class ApiStream(Stream):
         for name in ("replication_key", "replication_key_value"):
             if value := self.stream_state.pop(name, None):
                 state.setdefault(name, value)
-
-    def _tell_gap(self, connection: Connection, reading: Reading) -> None:
-        logger.warning(
-            "%s, account %s: start_date is earlier than the one from which this stream was first "
-            "read, and its bookmark does not go back. To read what lies before %s, run once with "
-            "a state of its own: TAP_REPLIES_END_DATE=%s meltano run --state-id-suffix=backfill "
-            "tap-replies <target>",
-            self.name,
-            connection.account_id,
-            reading.begun,
-            reading.begun,
-        )

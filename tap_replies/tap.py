@@ -10,20 +10,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
-from singer_sdk import Tap
+from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import MappingError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import PluginBase
-from singer_sdk.singerlib import Catalog
 from typing_extensions import override
 
-from tap_replies import checks, command, inputs, sdk_settings, settings
+from tap_replies import checks, command, inputs, privacy, sdk_settings, settings
 from tap_replies.accounts import Accounts
-from tap_replies.bookmark import utc_at
 from tap_replies.limits import Clock, Limits, SystemClock
 from tap_replies.output import MessageWriter
+from tap_replies.replies import Replies
 from tap_replies.run import Run
 from tap_replies.sources import SOURCES
+from tap_replies.times import utc_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,14 +78,21 @@ class TapReplies(Tap):
             raise
         if self.input_catalog is not None:
             command.refuse(list(inputs.catalog_problems(self.input_catalog, self._kinds())))
-            for message in inputs.unread(self.input_catalog, self._accounts_by_stream()):
+            for message in (
+                *inputs.unread(self.input_catalog, self._accounts_by_stream()),
+                *inputs.left_unread(self.input_catalog, self.config.get("only") or {}),
+            ):
                 logger.warning(message)
 
     @cached_property
     def run(self) -> Run:
         """What all streams of this run share."""
         limits = {source.name: self._limits(source) for source in self.sources}
-        return Run(self.accounts, limits, self.clock)
+        run = Run(self.accounts, limits, self.clock)
+        for stream in self.streams.values():
+            if isinstance(stream, Replies):
+                run.listen = stream.listen
+        return run
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -100,6 +107,8 @@ class TapReplies(Tap):
         kinds = self._kinds()
         found = checks.problems(self._config, self.sources)
         if not found:
+            if privacy.hashes_with_credentials(self._config):
+                logger.warning(privacy.HASHES_WITH_CREDENTIALS)
             self.accounts = list(settings.configured(self._config, self.sources))
             only = self._config.get("only") or {}
             found += inputs.only_problems(only, kinds, self._accounts_by_stream())
@@ -114,16 +123,15 @@ class TapReplies(Tap):
 
     @override
     def setup_mapper(self) -> None:
-        """Prepare the stream maps, of selected streams: others have no column left to map.
+        """Prepare the stream maps; streams that must be selected are still read by `--test`.
 
         Raises:
             ConfigValidationError: One of them cannot be understood.
         """
-        entries = self.catalog.items()
-        selected = Catalog((name, each) for name, each in entries if inputs.is_selected(each))
+        kinds = self._kinds() if self.input_catalog is None else {}
         try:
             PluginBase.setup_mapper(self)
-            self.mapper.register_raw_streams_from_catalog(selected)
+            inputs.register(self.mapper, self.catalog, kinds)
         except MappingError as error:
             command.refuse([f"stream_maps: {error}"])
 
@@ -155,7 +163,20 @@ class TapReplies(Tap):
                     stream = kind(tap=self)
                     stream.source = source
                     streams.append(stream)
-        return streams
+        return [*streams, Replies(tap=self)]
+
+    @property
+    @override
+    def streams(self) -> dict[str, Stream]:
+        """The streams in the order in which sources declare them, which the SDK would sort.
+
+        What one has read may serve those after it, `replies` above all.
+        """
+        if self._streams is None:
+            found = super().streams
+            order = [*self._kinds(), *found]
+            self._streams = {name: found[name] for name in order if name in found}
+        return self._streams
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
@@ -184,7 +205,7 @@ class TapReplies(Tap):
     def _accounts_by_stream(self) -> dict[str, int]:
         """How many accounts each stream is read from."""
         counts = Counter(account.source.name for account in self.accounts)
-        found = {inputs.name_of(Accounts): len(self.accounts)}
+        found = {inputs.name_of(kind): len(self.accounts) for kind in (Accounts, Replies)}
         for source in self.sources:
             found |= {inputs.name_of(kind): counts[source.name] for kind in source.streams()}
         return found
@@ -194,6 +215,7 @@ class TapReplies(Tap):
         kinds: list[type[ApiStream]] = [Accounts]
         for source in self.sources:
             kinds += source.streams()
+        kinds.append(Replies)
         return {inputs.name_of(kind): kind for kind in kinds}
 
     # Command line
@@ -253,7 +275,9 @@ class TapReplies(Tap):
 
     def finish(self, work: Callable[[], Any]) -> None:
         """Do the work, and end the process with what it came to."""
-        command.finish(work, self.run, lambda: self.state_writer.write_state(self.state))
+        # Records may wait for a file to be full, which the state in memory does not know.
+        write, is_in_files = self.state_writer.write_state, bool(self.config.get("batch_config"))
+        command.finish(work, self.run, lambda: None if is_in_files else write(self.state))
 
     @classmethod
     def _from_command_line(

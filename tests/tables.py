@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tap_replies import clean
+from tap_replies import clean, privacy
 from tap_replies.tap import TapReplies
 
 if TYPE_CHECKING:
@@ -40,6 +40,14 @@ ROWS_FROM: dict[str, tuple[tuple[str, ...], str]] = {
         ("/3.0/lists/{id}/members",),
         "unsubscribed members that changed since the bookmark",
     ),
+    "mailchimp_survey_responses": (
+        ("/3.0/reporting/surveys/{id}/responses/{response_id}",),
+        "all responses are listed; the answers of new ones are read",
+    ),
+    "mailchimp_member_activity": (
+        ("/3.0/lists/{id}/members/{hash}/activity-feed",),
+        "the feeds of contacts that changed since the bookmark",
+    ),
     "reamaze_conversations": (
         ("/api/v1/conversations",),
         "newest change first, down to the bookmark",
@@ -47,6 +55,10 @@ ROWS_FROM: dict[str, tuple[tuple[str, ...], str]] = {
     "reamaze_messages": (
         ("/api/v1/messages", "/api/v1/conversations/{slug}/messages"),
         "windows of time since the bookmark, or changed threads",
+    ),
+    "replies": (
+        ("/3.0/campaigns", "/api/v1/staff"),
+        "what the streams with messages and opt-outs read, by a bookmark of its own",
     ),
 }
 """Where the rows of a stream come from, and how it finds out what is new."""
@@ -91,15 +103,30 @@ def settings_table() -> str:
 
 def rules_table() -> str:
     """The rules of cleaning, as the cleaner's own description tells them."""
-    found = re.findall(r"^``(\w+)``\s+(.*)$", str(clean.__doc__), re.MULTILINE)
-    return table(("Rule", "What happens"), [(f"`{rule}`", text) for rule, text in found])
+    return table(("Rule", "What happens"), _told(clean.__doc__))
+
+
+def kinds_table() -> str:
+    """The kinds of personal data, as the veil's own description tells them."""
+    return table(("Kind", "What happens"), _told(privacy.__doc__))
+
+
+def _told(text: str | None) -> list[tuple[str, str]]:
+    """The words that a module's description explains, each in a line of its own."""
+    found = re.findall(r"^``(\w+)``\s+(.*)$", str(text), re.MULTILINE)
+    return [(f"`{word}`", meaning) for word, meaning in found]
 
 
 def _code(words: Sequence[str]) -> str:
     return ", ".join(f"`{word}`" for word in words)
 
 
-TABLES = {"streams": streams_table, "settings": settings_table, "rules": rules_table}
+TABLES = {
+    "streams": streams_table,
+    "settings": settings_table,
+    "rules": rules_table,
+    "kinds": kinds_table,
+}
 
 
 def with_tables(text: str) -> str:

@@ -31,11 +31,15 @@ FOUNDATION = {
     "clean",
     "convert",
     "errors",
+    "feed",
     "fetch",
     "limits",
     "paging",
+    "privacy",
+    "pseudonyms",
     "scrub",
     "source",
+    "times",
     "wire",
 }
 """What reads and cleans for any stream; it knows none."""

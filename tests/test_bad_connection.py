@@ -177,7 +177,11 @@ def test_an_account_that_is_there_twice(name: str | None, still: Sandbox, tmp_pa
     found = messages_in(outcome.stdout)
     rows = found.records["reamaze_conversations"]
     assert emitted(rows, "reamaze_conversations") == held(still, "reamaze_conversations")
-    assert [row["is_reachable"] for row in found.records["accounts"]] == [True, False]
+    rows = found.records["accounts"]
+    assert [(row["account_id"], row["is_reachable"]) for row in rows] == [
+        ("sandbox", True),
+        ("accounts[1]", False),
+    ]
 
 
 def test_the_wrong_data_center(tmp_path: Path) -> None:

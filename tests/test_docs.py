@@ -124,3 +124,11 @@ def test_meltano_has_both_environments() -> None:
     """There is an environment for the sandbox and one, by default, for real accounts."""
     assert {each["name"] for each in PROJECT["environments"]} == {"sandbox", "prod"}
     assert PROJECT["default_environment"] == "prod"
+
+
+def test_meltano_leaves_out_what_must_be_selected(plugin: dict[str, Any]) -> None:
+    """Meltano selects whatever it is not told to leave out, so meltano.yml says it."""
+    streams = TapReplies(validate_config=False).streams
+    left_out = [f"!{name}.*" for name, each in streams.items() if not each.selected_by_default]
+    assert left_out
+    assert plugin["select"] == ["*.*", *left_out]

@@ -15,12 +15,13 @@ from tap_replies.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-STREAMS = ("accounts", *TRUTH_COLUMNS)
+STREAMS = ("accounts", *TRUTH_COLUMNS, "replies")
 PLAIN = {
     "accounts",
     "mailchimp_lists",
     "mailchimp_conversations",
     "mailchimp_conversation_messages",
+    "replies",
 }
 """Streams without a column of free JSON."""
 

@@ -135,6 +135,12 @@ def test_what_is_new_comes_with_the_next_run(dated: Sandbox, what: str) -> None:
     dated.mutate(*mutations)
     second = sync(dated.config(), state=first.state)
     assert second.failures == []
+    said = sorted(instant(record["sent_at"]) for record in second.records.pop("replies", []))
+    messages = (
+        *expected.get("mailchimp_conversation_messages", ()),
+        *expected.get("reamaze_messages", ()),
+    )
+    assert len(said) == len(messages)
     assert {
         stream: sorted(_named(record, stream) for record in records)
         for stream, records in second.records.items()

@@ -10,13 +10,24 @@ from tap_replies.sources.mailchimp.client import MailchimpApi, check
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tap_replies.feed import Feeds
     from tap_replies.stream import ApiStream
 
 
 def _streams() -> Sequence[type[ApiStream]]:
     from tap_replies.sources.mailchimp.streams import STREAMS  # noqa: PLC0415 - not for settings
+    from tap_replies.sources.mailchimp.written import (  # noqa: PLC0415 - the same
+        MemberActivity,
+        SurveyResponses,
+    )
 
-    return STREAMS
+    return (*STREAMS, SurveyResponses, MemberActivity)
+
+
+def _feeds() -> Feeds:
+    from tap_replies.sources.mailchimp.replies import FEEDS  # noqa: PLC0415 - not for settings
+
+    return FEEDS
 
 
 SOURCE = Source(
@@ -66,4 +77,5 @@ SOURCE = Source(
     check=check,
     connect=MailchimpApi,
     streams=_streams,
+    feeds=_feeds,
 )

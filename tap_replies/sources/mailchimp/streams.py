@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from tap_replies.clean import utc
 from tap_replies.job import Batch, Job
 from tap_replies.source import segment
 from tap_replies.sources.mailchimp.client import (
@@ -18,7 +18,10 @@ from tap_replies.sources.mailchimp.client import (
     since,
     subscriber_hash,
 )
-from tap_replies.sources.mailchimp.sendings import Counts, Sending, identified, sendings
+from tap_replies.sources.mailchimp.counts import Counts, Sending
+from tap_replies.sources.mailchimp.sendings import identified, sendings
+from tap_replies.sources.mailchimp.threads import LISTED, Listed, about, filters, newest, threads_of
+from tap_replies.times import utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -97,11 +100,13 @@ class Conversations(MailchimpStream):
     @override
     def batches(self, job: Job) -> Iterator[Batch]:
         """All threads: the list has no filter for time, and 1,000 of them are one request."""
-        listing = self.listing(
-            "/conversations", "the conversations", thread_filters(job), version=newest
-        )
+        listing = self.listing("/conversations", "the conversations", filters(job), version=newest)
+        listed = Listed(job)
         for page in job.walk(listing):
+            listed.note(page.rows)
             yield Batch(page.rows, page.is_dirty)
+        if all(self.mask["properties", name] for name in LISTED):
+            listed.share(job)
 
     @override
     def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
@@ -123,29 +128,26 @@ class ConversationMessages(MailchimpStream):
     replication_key = "timestamp"
     asked = ("id", "conversation_id", "timestamp")
     holds_replies = True
+    past_only = (
+        "Mailchimp's API holds past Conversations only; replies now go to its Inbox, which has no "
+        "API, or to the campaign's reply-to address"
+    )
 
     @override
     def batches(self, job: Job) -> Iterator[Batch]:
         """The messages of each thread whose newest one is not older than the bookmark."""
-        listing = ids(
-            "/conversations",
-            "conversations",
-            "the conversations",
-            "last_message.timestamp",
-            "message_count",
-            **thread_filters(job),
-        )
-        threads = (row for row in job.parents(listing) if self._is_due(job, row))
+        threads = (row for row in threads_of(job) if self._is_due(job, row))
         pages = job.children(threads, lambda thread: self._messages(job, thread["id"]), "threads")
         for thread, group in groupby(pages, key=itemgetter(0)):
             read = 0
             for _, page in group:
                 batch = self._own(job, thread["id"], page.rows, is_dirty=page.is_dirty)
+                batch.about = about(thread)
                 read += len(batch.rows)
                 yield batch
             count = thread.get("message_count")
             if job.lower is None and isinstance(count, int):
-                job.tally.missing += max(0, count - read)
+                job.tally.missing["message_count"] += max(0, count - read)
 
     @override
     def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
@@ -180,6 +182,7 @@ class Unsubscribes(MailchimpStream):
     own_columns = ("unsubscribe_source", "parent_campaign_id")
     single_keys: ClassVar = {"campaign_id": True, "email": False}
     asked = ("email_id", "timestamp", "campaign_id")
+    least_overlap = timedelta(days=1)  # statistics are cached: a count may move hours later
 
     @override
     def batches(self, job: Job) -> Iterator[Batch]:
@@ -192,9 +195,10 @@ class Unsubscribes(MailchimpStream):
             for _, page in group:
                 read += len(page.rows)
                 yield self._batch(sending, page.rows, is_dirty=page.is_dirty)
-            if gone := max(0, (sending.unsubscribed or 0) - read):
-                job.tally.notes["opt-outs counted by reports, of contacts deleted since"] += gone
-        job.after["counts"] = counts.text()
+            if gap := max(0, (sending.unsubscribed or 0) - read):
+                counts.note_gap(sending, gap)
+                job.tally.notes["opt-outs counted, not listed (deleted contacts?)"] += gap
+        job.after |= counts.texts()
 
     @override
     def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
@@ -221,7 +225,7 @@ class Unsubscribes(MailchimpStream):
             "unsubscribe_source": sending.kind,
             "parent_campaign_id": sending.parent,
         }
-        return Batch(rows, is_dirty, columns)
+        return Batch(rows, is_dirty, columns, is_late=sending.is_late)
 
 
 class ListUnsubscribes(MailchimpStream):
@@ -267,21 +271,6 @@ class ListUnsubscribes(MailchimpStream):
         path = f"/lists/{segment(list_id)}/members"
         about = f"the unsubscribed members of list {list_id}"
         return self.listing(path, about, params, version=itemgetter("last_changed"))
-
-
-def thread_filters(job: Job) -> dict[str, str]:
-    """The filters of the conversations list, as the API spells them."""
-    return {
-        name: str(value).lower() if isinstance(value, bool) else value
-        for name, value in job.filters.items()
-    }
-
-
-def newest(thread: Row) -> str | None:
-    """When the newest message of a thread was written, as the API says it."""
-    last = thread.get("last_message")
-    moment = last.get("timestamp") if isinstance(last, dict) else None
-    return moment if isinstance(moment, str) else None
 
 
 STREAMS = (

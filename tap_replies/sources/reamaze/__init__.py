@@ -10,6 +10,7 @@ from tap_replies.sources.reamaze.client import ReamazeApi, check
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tap_replies.feed import Feeds
     from tap_replies.stream import ApiStream
 
 
@@ -17,6 +18,12 @@ def _streams() -> Sequence[type[ApiStream]]:
     from tap_replies.sources.reamaze.streams import STREAMS  # noqa: PLC0415 - not for settings
 
     return STREAMS
+
+
+def _feeds() -> Feeds:
+    from tap_replies.sources.reamaze.replies import FEEDS  # noqa: PLC0415 - not for settings
+
+    return FEEDS
 
 
 SOURCE = Source(
@@ -58,4 +65,5 @@ SOURCE = Source(
     check=check,
     connect=ReamazeApi,
     streams=_streams,
+    feeds=_feeds,
 )
