@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_replies.errors import PipeClosed, Stopped
+from tap_replies.errors import FileNotWritten, PipeClosed, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -78,6 +78,9 @@ def finish(work: Callable[[], Any], run: Run, write_state: Callable[[], None]) -
         sys.exit(128 + stopped.signum)
     except PipeClosed:
         logger.warning("Nobody reads the output any more; the target's own log tells why")
+        sys.exit(1)
+    except FileNotWritten as error:
+        logger.error("%s", error)  # noqa: TRY400 - the user's folder, no traceback
         sys.exit(1)
     finally:
         run.close()

@@ -8,7 +8,11 @@ TapRepliesError
 ├── ResultMismatchError fewer records than promised: the stream fails, its bookmark stays
 └── StreamMapError      the user's stream map fails on a record: so does its stream
 
-Stopped (not an error): the user or the system asked the run to end.
+What ends the run at once is no such error:
+
+Stopped         the user or the system asked the run to end
+PipeClosed      nobody reads its output
+FileNotWritten  the place for batch files takes none
 """
 
 from __future__ import annotations
@@ -64,6 +68,10 @@ class Stopped(BaseException):
 
 class PipeClosed(BaseException):
     """Nobody reads the tap's output any more."""
+
+
+class FileNotWritten(BaseException):
+    """A batch file could not be written: the run ends, as its rows are nowhere."""
 
 
 def unforeseen(error: Exception) -> str:

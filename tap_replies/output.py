@@ -27,7 +27,10 @@ def _plain(value: Any) -> str:  # noqa: ANN401 - whatever a stream map makes
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-_encode = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number").encode
+_encoder = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number")
+_encode = _encoder.encode
+encode_lines = _encoder.encode_lines
+"""Records as JSON, each on a line of its own."""
 
 
 class MessageWriter(GenericSingerWriter[bytes, Message]):

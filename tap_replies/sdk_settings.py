@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.helpers._batch import BatchConfig
@@ -14,10 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
 BATCH_FORM = (
-    "batch_config: must be an object with `encoding` (`format` jsonl, `compression` gzip) and "
-    "`storage` (`root`, such as file:///tmp/batches)"
+    "batch_config: must be an object with `encoding` (`format` jsonl or parquet, `compression` "
+    "gzip or none), `storage` (`root`, such as file:///tmp/batches) and maybe `batch_size` (1 or "
+    "more)"
 )
-"""Whatever the encoding says, the SDK zips the files of one format and needs more for another."""
+NO_PYARROW = (
+    "batch_config: the format parquet needs the extra `parquet`, which is not installed; add it "
+    "(tap-replies[parquet]), or choose the format jsonl"
+)
 
 
 def problems(
@@ -58,12 +63,20 @@ def _batch_problems(config: Mapping[str, Any]) -> Iterator[str]:
     try:
         batches = BatchConfig.from_dict(wanted)
         root = batches.storage._root_path  # noqa: SLF001 - the one place that knows its kind
-        is_known = (batches.encoding.format, batches.encoding.compression) == ("jsonl", "gzip")
+        encoding = batches.encoding
+        is_known = (
+            encoding.format in {"jsonl", "parquet"}
+            and encoding.compression in {"gzip", "none", None}
+            and type(batches.batch_size) is int
+            and batches.batch_size > 0
+        )
     except (TypeError, ValueError, AttributeError):
         is_known = False
     if not is_known:
         yield BATCH_FORM
         return
+    if encoding.format == "parquet" and find_spec("pyarrow") is None:
+        yield NO_PYARROW
     # The SDK writes the records as the stream gives them, beside the schema that the maps make.
     for name in ("stream_maps", "flattening_enabled"):
         if config.get(name):
