@@ -47,7 +47,12 @@ class Fetcher:
         self._limits = limits
         self._clock = clock
         self._stop = stop
-        self._limiter = Limiter(limits.max_connections, limits.max_requests_per_minute, clock)
+        self._limiter = Limiter(
+            limits.max_connections,
+            limits.max_requests_per_minute,
+            clock,
+            learns_quota=limits.learns_quota,
+        )
         self._held = 0
         self.max_connections = limits.max_connections
         self._page_sizes: dict[str, int] = {}
@@ -151,7 +156,9 @@ class Fetcher:
                 if failure.slow and self._shrink(request):
                     continue
                 pause = failure.after
-                if pause is None:
+                if failure.too_many and self._limits.learns_quota:
+                    pause = 0.0  # the limiter holds it back, and all others with it
+                elif pause is None:
                     pause = backoff.full_jitter(next(waits))
                 now = self._clock.now()
                 failed_at = now if failed_at is None else failed_at
@@ -205,17 +212,17 @@ class Fetcher:
         return True
 
     def _try(self, request: Request) -> bytes:
-        self._limiter.enter(self._stop.event)
+        started = self._limiter.enter(self._stop.event)
         good = False
         try:
             body = self._wire.get(request, self._count_request)
             good = True
         except RetryError as failure:
             if failure.too_many:
-                self._limiter.refused(failure.after or 0)
+                self._limiter.refused(started, failure.after)
             raise
         finally:
-            self._limiter.leave(good=good)
+            self._limiter.leave(started, good=good)
         return body
 
     def _count_request(self) -> None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
 from tap_replies.errors import Stopped
+
+MINUTE = 60.0
+BELOW_QUOTA = 0.97
+GROWTH = 1.02
+MOST_QUIET_MINUTES = 60.0
+SMALLEST_QUOTA = 20.0
+"""Less in a minute says that little was asked, not that little is allowed."""
+
+LONGEST_HOLD = 4.0
+"""Seconds between two tries of a quota that is used up; so long a new window may go unused."""
 
 
 class Clock(Protocol):
@@ -39,51 +51,140 @@ class SystemClock:
         return event.wait(seconds)
 
 
-class Limiter:
-    """One per credential: at most so many requests at once, and at most so many a minute.
+class Pace:
+    """When one credential's next request may start; it only reckons, and waits for nothing.
 
-    After a refusal for too many requests the number at once is halved; it grows back by one
-    for as many good answers as are allowed at once.
+    After a refusal for too many requests (status 429) what is learnt depends on the vendor. One
+    that limits the requests at once is asked half as many at once. Otherwise there must be a
+    quota, whose number is not told (Re:amaze API documentation, "Rate limiting"):
+
+    - Nothing is sent for as long as the server says, or for 1, 2, 4, 4, ... seconds without word;
+      then one request at a time, until one is answered.
+    - What was answered in the minute before the last refusal is taken as the quota, and the next
+      requests are spaced evenly at a little less, so that no burst meets the end of a window.
+    - The rate grows by 2 % in the first minute without a refusal, and faster the longer none
+      comes, so that a larger quota is found.
+    - A refusal that is over within the first minute teaches nothing: too little was asked by then.
+
+    In both cases the number at once grows back by one for as many good answers as it allows.
     """
 
-    def __init__(self, most: int, per_minute: int | None, clock: Clock) -> None:
+    def __init__(self, most: int, per_minute: int | None, *, learns_quota: bool) -> None:
         """Start with everything allowed."""
         self.allowed = most
         self.in_flight = 0
+        self.next_start = 0.0
         self._most = most
         self._spacing = 60 / per_minute if per_minute else 0.0
-        self._next_start = 0.0
         self._good = 0
+        self._learns_quota = learns_quota
+        self._quota = math.inf
+        self._learnt_at = 0.0
+        self._first_start: float | None = None
+        self._answered: deque[float] = deque()
+        self._answered_before_refusal = 0
+        self._refusals = 0
+        self._refused_at = -math.inf
+
+    def start(self, now: float) -> None:
+        """A request starts; one that is a little late does not delay those after it."""
+        if self._first_start is None:
+            self._first_start = now
+        spacing = self._spacing_at(now)
+        is_late = now - self.next_start >= spacing
+        self.next_start = (now if is_late else self.next_start) + spacing
+
+    def answered(self, started: float, now: float) -> None:
+        """A request had a good answer."""
+        self._good += 1
+        if self._good >= self.allowed < self._most:
+            self.allowed += 1
+            self._good = 0
+        if self._learns_quota:
+            self._answered.append(started)
+            self._forget_before(started - MINUTE)
+            if self._refusals and started > self._refused_at:
+                self._learn(now)
+
+    def failed(self) -> None:
+        """A request had no good answer."""
+        self._good = 0
+
+    def refused(self, started: float, now: float, wait: float | None) -> None:
+        """Too many requests; the server may ask to wait so many seconds."""
+        self._good = 0
+        if not self._learns_quota:
+            self.allowed = max(1, self.allowed // 2)
+        elif started > self._refused_at:
+            self.allowed = 1
+            self._forget_before(started - MINUTE)
+            self._answered_before_refusal = len(self._answered)
+            self._refusals += 1
+            self._refused_at = now
+            wait = wait or min(2.0 ** (self._refusals - 1), LONGEST_HOLD)
+        self.next_start = max(self.next_start, now + (wait or 0))
+
+    def _learn(self, now: float) -> None:
+        self._refusals = 0
+        if self._first_start is not None and now - self._first_start >= MINUTE:
+            self._quota = max(self._answered_before_refusal * BELOW_QUOTA, SMALLEST_QUOTA)
+            self._learnt_at = now
+
+    def _spacing_at(self, now: float) -> float:
+        quiet_minutes = min((now - self._learnt_at) / MINUTE, MOST_QUIET_MINUTES)
+        return max(self._spacing, MINUTE / (self._quota * math.pow(GROWTH, quiet_minutes**2)))
+
+    def _forget_before(self, moment: float) -> None:
+        while self._answered and self._answered[0] <= moment:
+            self._answered.popleft()
+
+
+class Limiter:
+    """One per credential: makes the threads wait until its `Pace` lets them send."""
+
+    def __init__(
+        self, most: int, per_minute: int | None, clock: Clock, *, learns_quota: bool
+    ) -> None:
+        """Start with everything allowed."""
+        self._pace = Pace(most, per_minute, learns_quota=learns_quota)
         self._clock = clock
         self._changed = threading.Condition()
+        self._turn = threading.Lock()
 
-    def enter(self, stop: threading.Event) -> None:
-        """Wait for leave to send one request."""
-        with self._changed:
-            while self.in_flight >= self.allowed and not stop.is_set():
-                self._changed.wait(1)
-            self.in_flight += 1
-            start = max(self._clock.now(), self._next_start)
-            self._next_start = start + self._spacing
-        while (delay := start - self._clock.now()) > 0 and not self._clock.wait(stop, delay):
-            pass
+    @property
+    def allowed(self) -> int:
+        """How many requests may be in flight."""
+        return self._pace.allowed
 
-    def leave(self, *, good: bool) -> None:
-        """Give the leave back after an answer; a good one lets the number at once grow."""
+    def enter(self, stop: threading.Event) -> float:
+        """Wait for leave to send one request; returns when it was given."""
+        with self._turn:
+            with self._changed:
+                while self._pace.in_flight >= self._pace.allowed and not stop.is_set():
+                    self._changed.wait(1)
+                self._pace.in_flight += 1
+            while (delay := self._pace.next_start - self._clock.now()) > 0:
+                if self._clock.wait(stop, delay):
+                    break
+            with self._changed:
+                started = self._clock.now()
+                self._pace.start(started)
+        return started
+
+    def leave(self, started: float, *, good: bool) -> None:
+        """Give the leave back after an answer."""
         with self._changed:
-            self.in_flight -= 1
-            self._good = self._good + 1 if good else 0
-            if self._good >= self.allowed < self._most:
-                self.allowed += 1
-                self._good = 0
+            self._pace.in_flight -= 1
+            if good:
+                self._pace.answered(started, self._clock.now())
+            else:
+                self._pace.failed()
             self._changed.notify_all()
 
-    def refused(self, wait: float) -> None:
-        """Too many requests: halve the number at once, and start none for so many seconds."""
+    def refused(self, started: float, wait: float | None) -> None:
+        """Too many requests; the server may ask to wait so many seconds."""
         with self._changed:
-            self.allowed = max(1, self.allowed // 2)
-            self._good = 0
-            self._next_start = max(self._next_start, self._clock.now() + wait)
+            self._pace.refused(started, self._clock.now(), wait)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +193,9 @@ class Limits:
 
     max_connections: int
     max_requests_per_minute: int | None
+    learns_quota: bool
+    """Whether a refusal for too many requests is one for too many in a minute."""
+
     request_timeout: float
     retry_seconds: float
     user_agent: str
