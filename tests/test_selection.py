@@ -45,6 +45,7 @@ PATHS = {
     "mailchimp_conversations": {"/3.0/conversations"},
     "mailchimp_conversation_messages": {"/3.0/conversations", "/3.0/conversations/{id}/messages"},
     "mailchimp_unsubscribes": {
+        "/3.0/lists",
         "/3.0/reports",
         "/3.0/reports/{id}/sub-reports",
         "/3.0/reports/{id}/unsubscribed",

@@ -95,3 +95,10 @@ def _new_unsubscribe(account: MailchimpAccount, campaign: str, when: float, row:
     account.change("insert", "unsubscribes", None, left)
     count = report.row["unsubscribed"] + 1
     account.change("update", "reports", campaign, {"unsubscribed": count})
+    if audience := account["lists"].get(left["list_id"]):
+        stats = audience.row["stats"]
+        moved = {
+            "unsubscribe_count": stats["unsubscribe_count"] + 1,
+            "last_unsub_date": max(stats["last_unsub_date"], str(left["timestamp"])),
+        }
+        account.change("update", "lists", left["list_id"], {"stats": stats | moved})

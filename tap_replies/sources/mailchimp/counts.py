@@ -8,6 +8,7 @@ import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tap_replies.times import moved
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tap_replies.job import Job
+    from tap_replies.source import Row
 
 BUCKETS = 32
 SUM_BYTES = 5
@@ -24,6 +26,11 @@ HOUR_BYTES = 3
 HOURS_TO_SHOW = 24
 """How long a list may lack what its report counts before it will never show it: the contact was
 deleted for good."""
+
+HOURS_AT_REST = 24
+"""How long a part of a series may have moved while no audience and no listed report has."""
+
+REPORTS = "reports"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,9 @@ class Counts:
     Sendings fall into buckets by their id; each bucket keeps a hash of the counts in it. A
     sending whose bucket is as it was has the count that it had, and its list, if that lacked
     any, has lacked them for a day.
+
+    Beside them is a hash of what the lists of audiences and reports say, with the hour in which the
+    reports of parts, which take a request for each series, were last asked for.
     """
 
     def __init__(self, job: Job) -> None:
@@ -75,9 +85,34 @@ class Counts:
             Gaps(int.from_bytes(each[:SUM_BYTES]), int.from_bytes(each[SUM_BYTES:]))
             for each in gaps
         ] or [Gaps()] * BUCKETS
+        self._listed = 0
         self._lacking: defaultdict[int, list[str]] = defaultdict(list)
         self._noted: list[Sending] = []
         self._sums: list[int] | None = None
+
+    def see(self, row: Row) -> None:
+        """Take in what a list says of an audience or a report."""
+        self._listed += int.from_bytes(_digest(repr(row), SUM_BYTES))
+
+    @cached_property
+    def is_at_rest(self) -> bool:
+        """Whether no audience and no report has moved since the last run; ask after all were seen.
+
+        Figures of audiences and reports may be cached, so parts are asked for once a day in any
+        case, and while a list lacks what may still show.
+        """
+        if self._job.is_first or any(self._is_open(each) for each in self._gaps):
+            return False
+        digest, _, hour = str(self._job.state.get(REPORTS)).partition(":")
+        is_recent = hour.isdecimal() and 0 <= self._hour - int(hour) < HOURS_AT_REST
+        return bool(self._known) and is_recent and digest == self._seen
+
+    @property
+    def _seen(self) -> str:
+        return f"{self._listed % (1 << 8 * SUM_BYTES):x}"
+
+    def _is_open(self, gaps: Gaps) -> bool:
+        return bool(gaps.total) and self._hour - gaps.hour < HOURS_TO_SHOW
 
     def note(self, sending: Sending) -> None:
         """Count a sending in."""
@@ -91,13 +126,14 @@ class Counts:
 
     def has_moved(self, sending: Sending) -> bool:
         """Whether a sending may hold more than at the last run; ask after all notes."""
+        if self.is_at_rest:
+            return False
         if self._sums is None:
             self._sums = self._since(self.horizon)
         bucket = _bucket(sending)
         if not self._known or self._known[bucket] != self._sums[bucket]:
             return True
-        gaps = self._gaps[bucket]
-        return bool(gaps.total) and self._hour - gaps.hour < HOURS_TO_SHOW
+        return self._is_open(self._gaps[bucket])
 
     def texts(self) -> dict[str, str | None]:
         """The texts for the state, about what the next run will look at.
@@ -106,7 +142,9 @@ class Counts:
         """
         reading = self._job.reading
         if reading is None or reading.ends:
-            return {"counts": None, "gaps": None}
+            return {"counts": None, "gaps": None, REPORTS: None}
+        if self.is_at_rest:
+            return {}
         sums = self._since(_horizon(self._job, reading.value))
         read = {_bucket(each) for each in self._noted if self._job.is_first or self.has_moved(each)}
         gaps = [
@@ -117,7 +155,11 @@ class Counts:
             each.total.to_bytes(SUM_BYTES) + each.hour.to_bytes(HOUR_BYTES) for each in gaps
         )
         counts = b"".join(each.to_bytes(SUM_BYTES) for each in sums)
-        return {"counts": _text(counts), "gaps": _text(packed) if any(packed) else None}
+        return {
+            "counts": _text(counts),
+            "gaps": _text(packed) if any(packed) else None,
+            REPORTS: f"{self._seen}:{self._hour}",
+        }
 
     def _gaps_now(self, bucket: int) -> Gaps:
         before = self._gaps[bucket]

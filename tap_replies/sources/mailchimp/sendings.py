@@ -6,11 +6,12 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tap_replies.errors import GoneError, StreamRefusedError
+from tap_replies.errors import GoneError, RequestFailedError, StreamRefusedError
 from tap_replies.source import Request, segment
 from tap_replies.sources.mailchimp.client import ids
 from tap_replies.sources.mailchimp.counts import Sending
 from tap_replies.times import utc
+from tap_replies.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,17 +34,23 @@ def sendings(job: Job, counts: Counts) -> Iterator[Sending]:
     """The sendings whose opt-outs must be read.
 
     In a first run these are all that have any; later those sent after the horizon whose count
-    moved, and every automation e-mail that has no count, as it may go out for ever.
+    moved, and every automation e-mail that has no count, as it may go out for ever. Parts of series
+    are only looked for if a listed report or an audience has moved, or a day after the last time.
     """
     found: dict[str, Sending] = {}
     parents = []
+    # Before the reports: who leaves in between is then news to the next run.
+    for row in _audiences(job):
+        counts.see(row)
     for row in _reports(job):
+        counts.see(row)
         sending = _sending(row, _kind(row))
         found[sending.campaign_id] = sending
         if _has_children(row) and (job.is_first or sending.is_since(counts.horizon)):
             parents.append(sending)
     # A child knows its parent, so it replaces what the list of reports said of it.
-    found |= {sending.campaign_id: sending for sending in _children(job, parents)}
+    parts = () if counts.is_at_rest else _children(job, parents)
+    found |= {sending.campaign_id: sending for sending in parts}
     for sending in found.values():
         counts.note(sending)
 
@@ -107,7 +114,17 @@ def _sending(row: Row, kind: str, parent: str | None = None) -> Sending:
     )
 
 
-REPORT_FIELDS = ("type", "unsubscribed", "send_time", "rss_last_send", "list_id")
+REPORT_FIELDS = ("type", "unsubscribed", "emails_sent", "send_time", "rss_last_send", "list_id")
+
+
+def _audiences(job: Job) -> Iterator[Row]:
+    """When somebody last left each audience, for whatever reason."""
+    figures = ("stats.last_unsub_date", "stats.unsubscribe_count")
+    try:
+        for page in Walk(job.fetcher, ids("/lists", "lists", "the lists", *figures)):
+            yield from page.rows
+    except (GoneError, StreamRefusedError, RequestFailedError):  # they only spare requests
+        yield {"refused": job.started}
 
 
 def _reports(job: Job) -> Iterator[Row]:
