@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import email.utils
 import json
 import socket
@@ -15,13 +16,18 @@ import requests
 from urllib3.exceptions import DecodeError, IncompleteRead
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 LONGEST_RETRY_AFTER = 300.0
 """Seconds; a server that asks for more is asked again after this."""
 
 READ_BYTES = 1 << 18
 MOST_DIGITS = 4300
+
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError)
+_decode = msgspec.json.Decoder().decode
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def decode(body: bytes) -> tuple[Any, bool]:
@@ -34,11 +40,42 @@ def decode(body: bytes) -> tuple[Any, bool]:
         ValueError: The body is not JSON, or nested too deep to be read.
     """
     try:
-        return msgspec.json.decode(body), b"\\u0000" in body
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _decode(body), b"\\u0000" in body
+    except _BROKEN:
         return _leniently(body.decode("utf-8-sig", "replace")), True
     except RecursionError:
         raise ValueError("nested too deep") from None
+
+
+def decode_list(body: bytes, rows_key: str) -> tuple[Any, Any]:
+    """Parse a JSON object, but not yet what is in its list, and return both apart.
+
+    A page's rows as objects are many times its bytes: made a few at a time, they stay in the
+    processor's cache until they are written.
+
+    Raises:
+        ValueError: The body is not JSON, or nested too deep to be read.
+    """
+    try:
+        members = _members(body)
+        items = _items(members.pop(rows_key))
+        return {name: _decode(value) for name, value in members.items()}, items
+    except (*_BROKEN, RecursionError, KeyError):
+        envelope, _ = decode(body)
+        return envelope, envelope.pop(rows_key, None) if isinstance(envelope, dict) else None
+
+
+def decode_items(items: Sequence[Any]) -> tuple[list[Any], bool]:
+    """Parse items of a list, and tell whether any of them had to be parsed leniently.
+
+    Raises:
+        ValueError: One is nested too deep to be read.
+    """
+    if not items or not isinstance(items[0], msgspec.Raw):
+        return list(items), True
+    with contextlib.suppress(RecursionError, *_BROKEN):
+        return [_decode(item) for item in items], False
+    return [decode(bytes(item))[0] for item in items], True
 
 
 def _leniently(text: str) -> Any:  # noqa: ANN401 - any JSON
@@ -57,7 +94,7 @@ def is_json(body: bytes) -> bool:
     """Whether a body is a JSON object or array."""
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (*_BROKEN, RecursionError):
         try:
             decode(body)
         except ValueError:

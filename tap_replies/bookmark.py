@@ -122,13 +122,20 @@ class Reading:
         Records that are late are emitted even if they are older than the overlap.
         """
         emitted, self._freed = self._freed, []
-        wanted = [record for record in records if self._is_wanted(record, is_late=is_late)]
-        dates = [record[self.key] for record in wanted if record[self.key] is not None]
+        key, lower = self.key, self.start if is_late else self.lower
+        end = self.upper if self.ends else None
+        wanted = [
+            record
+            for record in records
+            if (moment := record[key]) is None
+            or ((lower is None or moment >= lower) and (end is None or moment < end))
+        ]
+        dates = [record[key] for record in wanted if record[key] is not None]
         if dates:
             self._advance(max(dates))
         edge = self._edge
         for record in wanted:
-            moment = record[self.key]
+            moment = record[key]
             if moment is None:
                 self._undated.add(self._key_of(record), self._lasting(record))
             elif moment >= edge:
@@ -198,13 +205,6 @@ class Reading:
 
     def _key_of(self, record: Record) -> tuple[Any, ...]:
         return tuple(record[name] for name in self.keys)
-
-    def _is_wanted(self, record: Record, *, is_late: bool) -> bool:
-        moment = record[self.key]
-        if moment is None:
-            return True
-        lower = self.start if is_late else self.lower
-        return (lower is None or moment >= lower) and not (self.ends and moment >= self.upper)
 
     def _advance(self, moment: str) -> None:
         if self.newest is None or moment > self.newest:

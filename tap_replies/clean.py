@@ -15,21 +15,21 @@ but in a key column and in an array. The other rules are counted where they chan
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tap_replies.convert import LARGEST, boolean, integer, number
+from tap_replies.convert import boolean, integer, number
 from tap_replies.errors import masked
+from tap_replies.fields import Field, column_name, kind_of
+from tap_replies.forms import LONGEST_KEY, MOST_FORMS, SHORT_KEY, function_for
 from tap_replies.scrub import scrubbed
 from tap_replies.times import EPOCH, utc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from tap_replies.source import Row
 
@@ -40,42 +40,7 @@ MOST_UNKNOWN = 50
 MOST_KEYS = 10_000
 """Keys of one object that are remembered; an API that invents keys must not fill the memory."""
 
-LONGEST_KEY = 600
-"""Bytes; PostgreSQL's indexes hold 2,704 in a row, and no key has more than three texts."""
-
-SHORT_KEY = LONGEST_KEY // 4
-"""Characters that are no more bytes than that, whichever they are."""
-
 _encode = msgspec.json.Encoder(order="deterministic").encode
-
-
-class Field:
-    """What becomes of one property: its column, the type that needs little work, and the work.
-
-    Values of the type `plain` are seen to without `convert`; objects and arrays by `fit`.
-    """
-
-    __slots__ = ("column", "convert", "fit", "is_exact", "plain")
-
-    def __init__(
-        self,
-        column: str,
-        plain: type | None,
-        convert: Callable[[Any], Any],
-        fit: Callable[[Any], Any] | None = None,
-    ) -> None:
-        """Describe a property."""
-        self.column = column
-        self.plain = plain
-        self.convert = convert
-        self.fit = fit
-        self.is_exact = True
-
-    def renamed(self) -> Field:
-        """The same for a key that is not the column's own name."""
-        field = Field(self.column, None, self.convert)
-        field.is_exact = False
-        return field
 
 
 class Cleaner:
@@ -94,11 +59,16 @@ class Cleaner:
 
     def __call__(self, row: Row, columns: Row, *, is_dirty: bool) -> Row:
         """The record for a row; `columns` are those that the row itself does not hold."""
+        return self.records([row], columns, is_dirty=is_dirty)[0]
+
+    def records(self, rows: Iterable[Row], columns: Row, *, is_dirty: bool) -> list[Row]:
+        """The records for rows, as for one."""
         if is_dirty:
-            row = scrubbed(row, self._column_of, self._count)
-        record = self._root(row)
-        record |= columns
-        return record
+            rows = (scrubbed(row, self._column_of, self._count) for row in rows)
+        records = list(map(self._root, rows))
+        for record in records:
+            record.update(columns)
+        return records
 
     def columns(self, values: Row) -> Row:
         """Columns that no row holds, cleaned as rows are; those not selected are left out."""
@@ -122,35 +92,33 @@ class Cleaner:
         return self._filled(fields, path)
 
     def _filled(self, fields: dict[str, Field | None], path: str) -> Callable[[Any], Row]:
-        """What makes an object's record; most values of most rows need no more than its loop."""
-        chosen = {name: field for name, field in fields.items() if field}
-        plain: Row = {name: field.plain for name, field in chosen.items() if field.plain}
-        fit = {name: field.fit for name, field in chosen.items() if field.fit}
-        blank = dict.fromkeys(chosen) if not path else {}
-        odd = partial(self._odd, fields, frozenset(fields), path)
+        """What makes an object's record: the function of its form, or a loop for any object."""
+        chosen = [name for name, field in fields.items() if field]
+        blank = dict.fromkeys(chosen) if not path else {}  # only a whole row must have all columns
+        columns = frozenset(fields)
+        take = partial(self._take, fields, columns, path)
+        forms: dict[tuple[str, ...], Callable[[Row], Row]] = {}
 
         def clean(row: Row) -> Row:
+            form = tuple(row)
+            make = forms.get(form)
+            if make is None:
+                if len(forms) >= MOST_FORMS or not form:
+                    return loop(row)
+                found = [self._known(key, columns, fields, path) for key in form]
+                is_exact = all(field is None or field.is_exact for field in found)
+                make = forms[form] = function_for(found, blank) if is_exact else loop
+            return make(row)
+
+        def loop(row: Row) -> Row:
             record: Row = blank.copy()
             for key, value in row.items():
-                kind = plain.get(key)
-                if kind is not type(value):
-                    if kind is datetime and value and (text := utc(value)):
-                        record[key] = text
-                    else:
-                        odd(record, row, key, value)
-                elif kind is str:
-                    record[key] = value or None
-                elif kind is dict or kind is list:
-                    record[key] = fit[key](value)
-                elif kind is int and not -LARGEST <= value < LARGEST:
-                    odd(record, row, key, value)
-                else:
-                    record[key] = value
+                take(record, row, key, value)
             return record
 
         return clean
 
-    def _odd(  # noqa: PLR0913, PLR0917 - bound once, where the object is compiled
+    def _take(  # noqa: PLR0913, PLR0917 - bound once, where the object is compiled
         self,
         fields: dict[str, Field | None],
         columns: frozenset[str],
@@ -160,8 +128,8 @@ class Cleaner:
         key: str,
         value: Any,  # noqa: ANN401 - any JSON
     ) -> None:
-        """Take over a value that needs work, or that has no column by its own name."""
-        field = fields[key] if key in fields else self._named(key, columns, fields, path)
+        """Take over one value."""
+        field = self._known(key, columns, fields, path)
         if field is None:
             return
         if field.is_exact:
@@ -170,6 +138,12 @@ class Cleaner:
             self._count("name", path + field.column)
         elif value is not None:
             record[field.column] = field.convert(value)
+
+    def _known(
+        self, key: str, columns: frozenset[str], fields: dict[str, Field | None], path: str
+    ) -> Field | None:
+        """The field for a key; None if its value is left out."""
+        return fields[key] if key in fields else self._named(key, columns, fields, path)
 
     def _named(
         self, key: str, columns: frozenset[str], fields: dict[str, Field | None], path: str
@@ -192,32 +166,28 @@ class Cleaner:
         crumb: tuple[str, ...],
         path: str,
     ) -> Field:
-        kind = _kind(definition)
+        kind = kind_of(definition)
         is_key = "null" not in definition["type"]
         if kind == "date-time":
-            return Field(name, datetime, partial(self._time, path, is_key))
+            return Field(name, kind, partial(self._time, path, is_key))
         if kind == "json":
-            return Field(name, None, partial(self._json_text, path))
+            return Field(name, kind, partial(self._json_text, path))
         if kind == "object":
             inner = self._compile(definition, is_selected, crumb, path + ".")
-            return Field(name, dict, partial(self._object, path, inner), inner)
+            return Field(name, kind, partial(self._object, path, inner), inner)
         if kind == "array":
             item = self._field("", definition["items"], is_selected, (*crumb, "items"), path + "[]")
             items = partial(_items, item)
-            return Field(name, list, partial(self._array, path, items), items)
+            return Field(name, kind, partial(self._array, path, items), items)
         if kind == "string":
-            text = self._key if is_key else self._string
-            return Field(name, None if is_key else str, partial(text, path))
+            text, kind = (self._key, "key") if is_key else (self._string, kind)
+            return Field(name, kind, partial(text, path))
 
         def count(rule: str) -> None:
             self._count(rule, path)
 
-        plain, convert = {
-            "integer": (int, integer),
-            "number": (float, number),
-            "boolean": (bool, boolean),
-        }[kind]
-        return Field(name, plain, lambda value: convert(value, count))
+        convert = {"integer": integer, "number": number, "boolean": boolean}[kind]
+        return Field(name, kind, lambda value: convert(value, count))
 
     def _count(self, rule: str, path: str) -> None:
         self.changed[f"{rule} {path}"] += 1
@@ -275,26 +245,11 @@ class Cleaner:
 def _items(item: Field, values: list[Any]) -> list[Any]:
     """What is in an array, each as its item's schema wants it, and no nulls."""
     found = []
+    plain: type | None = {"string": str, "object": dict}.get(item.kind)
+    fit = item.fit
     for value in values:
-        if type(value) is str and item.plain is str:
-            found.append(value)
+        if type(value) is plain:
+            found.append(fit(value) if fit else value)
         elif value is not None and (each := item.convert(value)) is not None:
             found.append(each)
     return found
-
-
-def column_name(key: str) -> str:
-    """The column for an API's key: `image?` is `is_image`, `readOnly` is `read_only`."""
-    name = f"is_{key[:-1]}" if key.endswith("?") else key
-    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-    return re.sub(r"[^a-z0-9]+", "_", name).strip("_")[:60]
-
-
-def _kind(definition: Schema) -> str:
-    kinds = definition["type"]
-    kind: str = next(k for k in ([kinds] if isinstance(kinds, str) else kinds) if k != "null")
-    if definition.get("format") == "date-time":
-        return "date-time"
-    if definition.get("contentMediaType") == "application/json":
-        return "json"
-    return kind

@@ -9,9 +9,9 @@ from itertools import repeat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from tap_replies.paging import Collection, Page
+    from tap_replies.paging import Collection
     from tap_replies.source import Row
 
 _LACKS = (KeyError, TypeError, AttributeError)
@@ -28,9 +28,6 @@ class Known:
         self.alike: list[Row] = []
         """Rows that are the same as the one before in all that tells them apart."""
 
-        self.is_repeated = False
-        """Whether the last page was that before it again."""
-
         self.is_shifted = False
         """Whether the last page began with a row that an earlier one had shown."""
 
@@ -38,6 +35,7 @@ class Known:
         self._versions: dict[int | None, float] = {}
         self._again: set[int | None] | None = None
         self._twins = 0
+        self._page: tuple[list[int | None], int | None] = ([], None)
         self._before: tuple[list[int | None], int | None] = ([], None)
 
     def __len__(self) -> int:
@@ -50,16 +48,25 @@ class Known:
         self.alike = []
         self._again = set() if self._versions else None
 
-    def fresh(self, page: Page) -> list[Row]:
-        """The rows of a page that were not handed out yet in their version."""
-        rows, keys = page.rows, self._keys(page.rows)
-        self._compare(keys, page.total)
+    @property
+    def is_repeated(self) -> bool:
+        """Whether the last page was that before it again."""
+        return self._page == self._before
+
+    def turn(self, total: int | None) -> None:
+        """The next page begins."""
+        self._page, self._before = ([], total), self._page
+        self.is_shifted = False
+
+    def fresh(self, rows: list[Row]) -> list[Row]:
+        """Of the next rows of the page, those that were not handed out yet in their version."""
+        keys = self._keys(rows)
+        self._compare(keys)
         border: list[Row] = []
         if keys and keys[0] in self._versions:
             border, rows = self._sifted(rows[:1], keys[:1]), rows[1:]
             keys = keys[1:]
-        versions = map(self._version, rows) if self._collection.version else repeat(0.0, len(rows))
-        new = dict(zip(keys, versions, strict=True))
+        new = dict(zip(keys, self._versions_of(rows), strict=True))
         if len(new) < len(rows) or None in new or not self._versions.keys().isdisjoint(new):
             return border + self._sifted(rows, keys)
         self._versions.update(new)
@@ -79,11 +86,12 @@ class Known:
         """Whether two rows are one."""
         return self._keys([row]) == self._keys([other])
 
-    def _compare(self, keys: list[int | None], total: int | None) -> None:
-        self.is_repeated = (keys, total) == self._before
-        self._before = (keys, total)
+    def _compare(self, keys: list[int | None]) -> None:
+        seen, _ = self._page
         known = self._versions if self._again is None else self._again
-        self.is_shifted = bool(keys) and keys[0] in known
+        if not seen:
+            self.is_shifted = bool(keys) and keys[0] in known
+        seen += keys
         if self._again is not None:
             self._again.update(keys)
 
@@ -118,6 +126,14 @@ class Known:
                 self.duplicates += 1
             before = key
         return found
+
+    def _versions_of(self, rows: Sequence[Row]) -> Iterable[float]:
+        version, parse = self._collection.version, datetime.fromisoformat
+        if version is None:
+            return repeat(0.0, len(rows))
+        with suppress(*_LACKS, ValueError, OverflowError):
+            return [parse(version(row) or "").timestamp() for row in rows]
+        return map(self._version, rows)
 
     def _version(self, row: Row) -> float:
         if self._collection.version is None:

@@ -41,8 +41,7 @@ class Loop:
         self._job = job
         self._cleaner = cleaner
         self._config = job.config
-        # More than one, so that it gives a tuple; the schema's keys are always columns.
-        self._key_of = itemgetter(*stream.primary_keys, stream.primary_keys[0])
+        self._keys = [itemgetter(name) for name in stream.primary_keys]
         self._listener = listener
 
     def records(self) -> Generator[list[Record], None, None]:
@@ -130,12 +129,15 @@ class Loop:
         columns = cleaner.columns({"account_id": job.account_id, **batch.columns})
         for row in batch.rows:
             self._stream.derive(row)
-        records = [cleaner(row, columns, is_dirty=batch.is_dirty) for row in batch.rows]
-        whole = [record for record in records if None not in self._key_of(record)]
-        job.tally.without_key += len(records) - len(whole)
+        records = cleaner.records(batch.rows, columns, is_dirty=batch.is_dirty)
+        for key in self._keys:
+            if None in map(key, records):
+                whole = [record for record in records if key(record) is not None]
+                job.tally.without_key += len(records) - len(whole)
+                records = whole
         if self._listener:
-            self._listener.hear(whole, batch.about)
-        return whole
+            self._listener.hear(records, batch.about)
+        return records
 
     @cached_property
     def _veil(self) -> Veil | None:

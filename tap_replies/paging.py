@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tap_replies.answers import decode_items
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable, Iterator, Mapping
 
     from tap_replies.source import Request, Row
 
 
+BLOCK = 200
+"""Rows that are parsed, cleaned and written together."""
+
+
 @dataclass(slots=True)
 class Page:
-    """Some rows of a collection, none of which was handed out before in the same version."""
+    """Some rows of a page, none of which was handed out before in the same version."""
 
     rows: list[Row]
     is_dirty: bool
@@ -23,7 +29,28 @@ class Page:
     """How many rows the collection holds, as this page said."""
 
     index: int = 0
-    envelope: Mapping[str, Any] = field(default_factory=dict)
+    """The number of the page; one of many rows comes in several blocks."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """A page as it came; its rows are not parsed yet."""
+
+    items: list[Any]
+    is_dirty: bool
+    total: int | None
+    index: int
+    envelope: Mapping[str, Any]
+
+    def row(self, place: int) -> Any:  # noqa: ANN401 - any JSON
+        """One of the rows."""
+        return decode_items([self.items[place]])[0][0]
+
+    def blocks(self) -> Iterator[Page]:
+        """All rows, some at a time; one empty block if there are none."""
+        for start in range(0, len(self.items) or 1, BLOCK):
+            rows, is_lenient = decode_items(self.items[start : start + BLOCK])
+            yield Page(rows, self.is_dirty or is_lenient, self.total, self.index)
 
 
 class Paging(Protocol):

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from typing_extensions import override
 
 from tap_replies import settings
+from tap_replies.batch import manifests
 from tap_replies.bookmark import Terms, begin, surprises
 from tap_replies.clean import Cleaner
 from tap_replies.errors import (
@@ -35,6 +36,7 @@ from tap_replies.privacy import Privacy
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
 
+    from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig
     from singer_sdk.helpers.types import Context, Record
 
     from tap_replies.privacy import Veil
@@ -157,15 +159,33 @@ class ApiStream(Stream):
         Instead of the SDK's loop, which goes on to the next account only if nothing failed,
         moves the bookmark with every record, and writes record by record.
         """
+        for page in self._synced(writes=write_messages):
+            if not write_messages:
+                yield from page
+
+    @override
+    def get_batches(
+        self, batch_config: BatchConfig, context: Context | None = None
+    ) -> Iterable[tuple[BaseBatchFileEncoding, list[str]]]:
+        """The files of all accounts; written page by page, not record by record as by the SDK."""
+        name = f"{self.tap_name}--{self.name}"
+        pages = filter(None, self._synced(writes=False))
+        for manifest in manifests(
+            pages, name, batch_config, self.effective_schema, lambda crumb: bool(self.mask[crumb])
+        ):
+            yield batch_config.encoding, manifest
+
+    def _synced(self, *, writes: bool) -> Generator[list[Record], None, None]:
+        """The records of all accounts, page by page; as messages too where it `writes`."""
         written = 0
         with self.get_record_counter() as counter, self.get_sync_timer() as timer:
             for connection in self.connections():
                 counter.with_context({"account_id": connection.account_id})
                 timer.with_context({"account_id": connection.account_id})
-                for tally, records in self._guarded(connection, writes_state=write_messages):
+                for tally, records in self._guarded(connection, writes_state=writes):
                     limit = self.ABORT_AT_RECORD_COUNT
                     page = records if limit is None else records[: limit - written]
-                    if write_messages:
+                    if writes:
                         try:
                             writer = self._tap.message_writer
                             tally.emitted += write_page(writer, self.stream_maps, page)
@@ -175,7 +195,7 @@ class ApiStream(Stream):
                         self.state_manager.is_flushed = False
                     else:
                         tally.emitted += len(page)
-                        yield from page
+                    yield page
                     counter.increment(len(page))
                     written += len(page)
                     if limit is not None and len(page) < len(records):

@@ -142,11 +142,11 @@ class TapReplies(Tap):
         return list(checks.environment_problems(os.environ, prefix, cls.config_jsonschema))
 
     def _limits(self, source: Source) -> Limits:
-        most = source.most_connections
-        wanted = self.config["max_connections"]
+        most, wanted = source.most_connections, self.config["max_connections"]
         return Limits(
-            max_connections=min(wanted, most) if most else wanted,
+            max_connections=min(wanted, most or wanted),
             max_requests_per_minute=self.config.get("max_requests_per_minute"),
+            learns_quota=most is None,
             request_timeout=self.config["request_timeout"],
             retry_seconds=self.config["retry_seconds"],
             user_agent=self.config.get("user_agent") or f"{self.name}/{self.plugin_version}",

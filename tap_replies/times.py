@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,7 +16,13 @@ _ZERO = frozenset({"+00:00", "Z", ""})
 
 
 def utc(text: Any) -> str | None:  # noqa: ANN401 - any JSON
-    """A date-time in the form of all times, or None if it is none.
+    """A date-time in the form of all times, or None if it is none."""
+    return utc_of(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=1000)
+def utc_of(text: str) -> str | None:
+    """The same of a text; several columns of a row often hold one moment.
 
     Without an offset it is taken as UTC: Mailchimp's old payloads carry none (Marketing API
     reference, the samples of the conversations and unsubscribed calls).
@@ -26,12 +33,12 @@ def utc(text: Any) -> str | None:  # noqa: ANN401 - any JSON
             if text[19:] in _ZERO:
                 return f"{text[:19]}.000Z"
             if text[19:20] == "." and text[23:] == "Z":
-                return str(text)
+                return text
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         elif moment.tzinfo is not UTC:
             moment = moment.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
+    except (ValueError, OverflowError):
         return None
     return moment.isoformat(timespec="milliseconds")[:23].rjust(23, "0") + "Z"
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from tap_replies.answers import decode
+from tap_replies.answers import decode_items, decode_list
 from tap_replies.errors import Refusal, RequestFailedError
 from tap_replies.known import Known
-from tap_replies.paging import Page
+from tap_replies.paging import Answer, Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -130,7 +130,9 @@ class Walk:
         """Only the first page and the last, for what they tell; they count for nothing."""
         first = self._get(0)
         index = self._collection.paging.pages(first.envelope) - 1
-        return first, self._get(index) if last and index > 0 else first
+        both = first, self._get(index) if last and index > 0 else first
+        pages = [Page(*decode_items(each.items), each.total, each.index) for each in both]
+        return pages[0], pages[1]
 
     def _once(self) -> Iterator[Page]:
         self.walks += 1
@@ -138,7 +140,7 @@ class Walk:
         self.known.begin()
         page = self._first_page()
         self._first_total = page.total
-        yield self._take(page)
+        yield from self._take(page)
         self._inserted = 0
         if self._is_last(page):
             return
@@ -148,7 +150,7 @@ class Walk:
             for _, answer in self._fetcher.ahead(self._requests(index + 1, planned), self._asked):
                 index += 1
                 for page in self._mended(self._parse(answer, index)):
-                    yield self._take(page)
+                    yield from self._take(page)
                 if self._is_last(page):
                     return
                 if self._is_shifted:  # what was asked for ahead may be older than this page
@@ -157,7 +159,7 @@ class Walk:
         while self._full_rows and not self.known.is_repeated and not self._is_last(page):
             index += 1
             for page in self._mended(self._get(index)):
-                yield self._take(page)
+                yield from self._take(page)
 
     def _requests(self, start: int, end: int) -> Iterator[Request]:
         paging = self._collection.paging
@@ -167,16 +169,16 @@ class Walk:
         """How many pages may be asked for ahead."""
         return min(self._ahead, self._index + 1) if self._may_stop else self._ahead
 
-    def _first_page(self) -> Page:
+    def _first_page(self) -> Answer:
         first, self._first = self._first, None
         return self._get(0) if first is None else self._parse(first, 0)
 
-    def _get(self, index: int) -> Page:
+    def _get(self, index: int) -> Answer:
         request = self._collection.paging.at(self._collection.request, index)
         (_, answer), *_ = self._fetcher.ahead([request])
         return self._parse(answer, index)
 
-    def _mended(self, page: Page) -> Iterator[Page]:
+    def _mended(self, page: Answer) -> Iterator[Answer]:
         """The page, after the ones before it that must be read again so that none is missed."""
         wanted = page.index
         while True:
@@ -191,7 +193,7 @@ class Walk:
                 return
             page = self._get(page.index + 1)
 
-    def _pages_to_reread(self, page: Page) -> int:
+    def _pages_to_reread(self, page: Answer) -> int:
         """How far back rows may have been missed: 0 if this page joins what was read."""
         if self._collection.paging.borders_overlap:
             return 0 if self._is_connected(page) else 1
@@ -202,16 +204,16 @@ class Walk:
         size = self._collection.paging.size(page.envelope)
         return -(-fallen // size) if fallen > 0 else 0
 
-    def _is_connected(self, page: Page) -> bool:
+    def _is_connected(self, page: Answer) -> bool:
         """Whether an overlapping page begins with a row that was read as it is."""
-        return page.index == 0 or (page.rows != [] and self.known.holds(page.rows[0]))
+        return page.index == 0 or (page.items != [] and self.known.holds(page.row(0)))
 
     @property
     def _is_shifted(self) -> bool:
         """Whether rows came before those that were read; an overlap shows it by itself."""
         return self.known.is_shifted and not self._collection.paging.borders_overlap
 
-    def _parse(self, answer: list[bytes] | Refusal, index: int) -> Page:
+    def _parse(self, answer: list[bytes] | Refusal, index: int) -> Answer:
         if isinstance(answer, Refusal):
             raise answer
         page, *parts = (self._part(body, index) for body in answer)
@@ -219,44 +221,46 @@ class Walk:
             if not self._joins(page, part) and self._repairs <= MOST_REPAIRS:
                 self._repairs += 1
                 return self._get(index)
-            page.rows += part.rows[1:]
+            page.items += part.items[1:]
             page.is_dirty |= part.is_dirty
             page.total, page.envelope = part.total, part.envelope
         return page
 
-    def _part(self, body: bytes, index: int) -> Page:
-        envelope, is_dirty = decode(body)
-        rows = envelope.get(self._collection.rows_key) if isinstance(envelope, dict) else None
-        if not isinstance(rows, list):
+    def _part(self, body: bytes, index: int) -> Answer:
+        envelope, items = decode_list(body, self._collection.rows_key)
+        if not isinstance(items, list):
             msg = f"{self._collection.request.about} answered without {self._collection.rows_key!r}"
             raise RequestFailedError(msg)
-        return Page(rows, is_dirty, self._collection.paging.total(envelope), index, envelope)
+        total = self._collection.paging.total(envelope)
+        return Answer(items, b"\\u0000" in body, total, index, envelope)
 
-    def _joins(self, page: Page, part: Page) -> bool:
+    def _joins(self, page: Answer, part: Answer) -> bool:
         """Whether a part of a page that was asked for in parts begins with the row before it."""
-        if page.rows and part.rows:
-            return self.known.same(page.rows[-1], part.rows[0])
+        if page.items and part.items:
+            return self.known.same(page.row(-1), part.row(0))
         return page.total == part.total
 
-    def _is_last(self, page: Page) -> bool:
+    def _is_last(self, page: Answer) -> bool:
         paging = self._collection.paging
         is_short = self._full_rows < paging.size(page.envelope)
         return is_short and (
             paging.borders_overlap or page.index + 1 >= paging.pages(page.envelope)
         )
 
-    def _take(self, page: Page) -> Page:
-        """Note the page as read, and leave in it only rows that were not handed out yet."""
-        self._full_rows = len(page.rows)
+    def _take(self, page: Answer) -> Iterator[Page]:
+        """Note the page as read, and hand out those of its rows that were not handed out yet."""
+        self._full_rows = len(page.items)
         paging = self._collection.paging
         if page.index + 1 < paging.pages(page.envelope):
             self._lacking += max(0, paging.size(page.envelope) - self._full_rows)
         self._index = page.index
         self._total = page.total
-        page.rows = self.known.fresh(page)
-        if is_new := self._collection.is_new:
-            self._inserted += sum(map(is_new, page.rows))
-        return page
+        self.known.turn(page.total)
+        for block in page.blocks():
+            block.rows = self.known.fresh(block.rows)
+            if is_new := self._collection.is_new:
+                self._inserted += sum(map(is_new, block.rows))
+            yield block
 
 
 def fan_out(

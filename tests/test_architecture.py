@@ -33,6 +33,8 @@ FOUNDATION = {
     "errors",
     "feed",
     "fetch",
+    "fields",
+    "forms",
     "limits",
     "paging",
     "privacy",

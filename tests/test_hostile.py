@@ -20,7 +20,8 @@ from support import catalog_of, run_cli, sync
 
 from tap_replies import clean
 from tap_replies.answers import decode
-from tap_replies.clean import LONGEST_KEY, Cleaner
+from tap_replies.clean import Cleaner
+from tap_replies.forms import LONGEST_KEY
 from tap_replies.output import MessageWriter
 from tap_replies.sandbox import Sandbox
 from tap_replies.tap import TapReplies

@@ -24,7 +24,7 @@ from tap_replies.sources.mailchimp.threads import LISTED, Listed, about, filters
 from tap_replies.times import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from tap_replies.paging import Collection
     from tap_replies.source import Row
@@ -101,12 +101,16 @@ class Conversations(MailchimpStream):
     def batches(self, job: Job) -> Iterator[Batch]:
         """All threads: the list has no filter for time, and 1,000 of them are one request."""
         listing = self.listing("/conversations", "the conversations", filters(job), version=newest)
-        listed = Listed(job)
+        others = (self._tap.streams.get(name) for name in (ConversationMessages.name, "replies"))
+        is_wanted = any(each.selected for each in others if each)
+        listed = Listed(job, is_wanted=is_wanted and self._asks_for(LISTED))
         for page in job.walk(listing):
             listed.note(page.rows)
             yield Batch(page.rows, page.is_dirty)
-        if all(self.mask["properties", name] for name in LISTED):
-            listed.share(job)
+        listed.share(job)
+
+    def _asks_for(self, columns: Iterable[str]) -> bool:
+        return all(self.mask["properties", name] for name in columns)
 
     @override
     def single(self, job: Job, wanted: Any) -> Iterator[Batch]:

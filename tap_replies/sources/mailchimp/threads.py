@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tap_replies.scrub import fit_text
 from tap_replies.sources.mailchimp.client import ids
 from tap_replies.times import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from tap_replies.job import Job
     from tap_replies.source import Row
@@ -20,7 +20,6 @@ KNOWN_OF_THREADS = ("campaign_id", "list_id", "from_email")
 LISTED = ("message_count", *KNOWN_OF_THREADS)
 """What is asked of a thread, beside its id and newest message, before it is opened."""
 
-
 _SHARED = "threads"
 
 MOST_SHARED = 20_000
@@ -30,34 +29,40 @@ MOST_SHARED = 20_000
 class Listed:
     """The list of threads, kept for the stream that opens them; None if it grew too long."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, *, is_wanted: bool) -> None:
         """Begin with none; the list is as of now."""
         self.at = job.started
-        self.threads: dict[str, Row] | None = {}
+        self._threads: dict[str, tuple[Any, ...]] | None = {} if is_wanted else None
 
     def note(self, rows: Iterable[Row]) -> None:
         """Keep of each thread what it takes to open it."""
-        if self.threads is None:
+        if self._threads is None:
             return
         for row in rows:
-            kept = {name: row.get(name) for name in ("id", *LISTED)}
-            self.threads[str(row["id"])] = kept | {"last_message": {"timestamp": newest(row)}}
-        if len(self.threads) > MOST_SHARED:
-            self.threads = None
+            kept = (row["id"], *map(row.get, LISTED), newest(row))
+            self._threads[str(row["id"])] = kept
+        if len(self._threads) > MOST_SHARED:
+            self._threads = None
 
     def share(self, job: Job) -> None:
         """Leave the list to the stream that opens the threads, if it is whole."""
-        if self.threads is not None and not job.tally.missing.total() + job.tally.without_key:
+        if self._threads is not None and not job.tally.missing.total() + job.tally.without_key:
             job.connection.shared[_SHARED] = self
+
+    def threads(self) -> Iterator[Row]:
+        """What is known of each thread."""
+        for thread, *known, moment in (self._threads or {}).values():
+            last = {"last_message": {"timestamp": moment}}
+            yield {"id": thread, **dict(zip(LISTED, known, strict=True)), **last}
 
 
 def threads_of(job: Job) -> Iterable[Row]:
     """All threads; a list that another stream of the run has read is not asked for again."""
     listed: Listed | None = job.connection.shared.pop(_SHARED, None)
-    if listed and listed.threads is not None:
+    if listed:
         if job.reading:
             job.reading.upper = min(job.reading.upper, listed.at)
-        return listed.threads.values()
+        return listed.threads()
     about_them = ("/conversations", "conversations", "the conversations")
     return job.parents(ids(*about_them, "last_message.timestamp", *LISTED, **filters(job)))
 
@@ -82,6 +87,8 @@ def filters(job: Job) -> dict[str, str]:
 
 def newest(thread: Row) -> str | None:
     """When the newest message of a thread was written, as the API says it."""
-    last = thread.get("last_message")
-    moment = last.get("timestamp") if isinstance(last, dict) else None
+    try:
+        moment = thread["last_message"]["timestamp"]
+    except (KeyError, TypeError, IndexError):
+        return None
     return moment if isinstance(moment, str) else None

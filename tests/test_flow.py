@@ -1,0 +1,58 @@
+"""What was read leaves at once, and the one place where the SDK's own loop is replaced."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from live import Running
+from singer_sdk import Stream
+from support import catalog_of
+
+from tap_replies.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+LATE = {"kind": "stall", "seconds": 4.0, "at": 2}
+FIRST_PAGE = {
+    "mailchimp_conversations": ("/3.0/conversations", 1000),
+    "mailchimp_list_unsubscribes": ("/3.0/lists/*/members", 1000),
+    "reamaze_conversations": ("/api/v1/conversations", 30),
+}
+"""The path of a list, and how many rows its first page has."""
+
+
+@pytest.mark.parametrize("stream", FIRST_PAGE)
+def test_a_page_leaves_before_the_next_has_come(tmp_path: Path, stream: str) -> None:
+    """All records of the first page reach the reader while the second is still awaited."""
+    path, rows = FIRST_PAGE[stream]
+    sizes: dict[str, Any] = {"conversations": 1500, "messages": 1, "lists": 1, "members": 1500}
+    with Sandbox(reamaze_conversations=45, **sizes) as sandbox:
+        sandbox.control(faults=[LATE | {"path": path}])
+        catalog = catalog_of(stream)
+        with Running(tmp_path, sandbox.config(), catalog=catalog) as running:
+            running.until(lambda run: run.lines == 1 + rows)
+            assert running.process.poll() is None
+            assert len(running.found.records[stream]) == rows
+
+
+def _shape(function: Callable[..., object]) -> str:
+    """What stands for a function's code, without its comments, texts and types."""
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    assert isinstance(tree, ast.FunctionDef)
+    code = ast.Module(body=tree.body[1:], type_ignores=[])
+    return hashlib.sha256(ast.dump(code).encode()).hexdigest()[:16]
+
+
+def test_the_loop_of_the_sdk_is_the_one_that_was_replaced() -> None:
+    """A release of the SDK that changes its record loop must be looked at before it is taken."""
+    parameters = inspect.signature(Stream._sync_records).parameters  # noqa: SLF001
+    assert list(parameters) == ["self", "context", "write_messages"]
+    shapes = {_shape(each) for each in (Stream._sync_records, Stream.sync)}  # noqa: SLF001
+    assert shapes == {"6dfc1b9e6cfd13dc", "d1fff41c0f0bcf5a"}
