@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 LONGEST_WAIT = 120.0
 """Seconds between two tries, with no word from the server."""
 
+ROOM_SECONDS = 0.1
+"""At most so long the first wait is after too many requests at once."""
+
 SMALLEST_PAGE = 10
 POLL_SECONDS = 0.2
 
@@ -61,6 +64,11 @@ class Fetcher:
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._wire = Wire(api, label, limits, clock)
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way."""
+        return self._limiter.in_flight
 
     def ask(self, request: Request) -> dict[str, Any]:
         """Fetch one object; raises what a refused or failed request raises."""
@@ -143,15 +151,25 @@ class Fetcher:
             del job, request, future  # an idle thread would keep the answer, or the error's frames
 
     def _fetch(self, request: Request) -> list[bytes]:
-        """Try until there is an answer or `retry_seconds` are over since the first try failed."""
+        """Try until there is an answer or `retry_seconds` are over since the first try failed.
+
+        Waiting for other requests does not count, but a server that lets nobody in does.
+        """
         failed_at: float | None = None
-        waits = backoff.expo(base=2, factor=1, max_value=LONGEST_WAIT)
-        next(waits)  # the generator wants to be primed
+        # Where others are in the way, there may be room as soon as one of them is answered.
+        waits, waits_for_others = (
+            backoff.expo(base=2, factor=factor, max_value=LONGEST_WAIT)
+            for factor in (1, ROOM_SECONDS)
+        )
+        next(waits), next(waits_for_others)  # the generators want to be primed
         while True:
             if parts := self._halves(request):
                 return [body for part in parts for body in self._fetch(part)]
+            leave = self._limiter.enter(self._stop.event)
+            if failed_at is not None:
+                failed_at += leave.queued
             try:
-                return [self._try(request)]
+                return [self._try(request, leave.started)]
             except RetryError as failure:
                 if failure.slow and self._shrink(request):
                     continue
@@ -159,7 +177,9 @@ class Fetcher:
                 if failure.too_many and self._limits.learns_quota:
                     pause = 0.0  # the limiter holds it back, and all others with it
                 elif pause is None:
-                    pause = backoff.full_jitter(next(waits))
+                    pause = backoff.full_jitter(
+                        next(waits_for_others if failure.too_many else waits)
+                    )
                 now = self._clock.now()
                 failed_at = now if failed_at is None else failed_at
                 left = failed_at + self._limits.retry_seconds - now
@@ -211,19 +231,17 @@ class Fetcher:
             self.usage.retries += 1
         return True
 
-    def _try(self, request: Request) -> bytes:
-        started = self._limiter.enter(self._stop.event)
-        good = False
+    def _try(self, request: Request, started: float) -> bytes:
+        is_answered = True
         try:
-            body = self._wire.get(request, self._count_request)
-            good = True
+            return self._wire.get(request, self._count_request)
         except RetryError as failure:
+            is_answered = False
             if failure.too_many:
                 self._limiter.refused(started, failure.after)
             raise
         finally:
-            self._limiter.leave(started, good=good)
-        return body
+            self._limiter.leave(started, good=is_answered)
 
     def _count_request(self) -> None:
         with self._lock:

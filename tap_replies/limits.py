@@ -6,12 +6,20 @@ import math
 import threading
 import time
 from collections import deque
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Protocol
 
 from tap_replies.errors import Stopped
 
 MINUTE = 60.0
+MARGIN = 1.0
+"""Seconds by which a minute of the server may be shorter: not all requests travel equally fast."""
+
+CATCH_UP = MARGIN / 2
+"""Seconds by which a request may be late without delaying those after it."""
+
+POLL_SECONDS = 0.2
 BELOW_QUOTA = 0.97
 GROWTH = 1.02
 MOST_QUIET_MINUTES = 60.0
@@ -64,7 +72,8 @@ class Pace:
       requests are spaced evenly at a little less, so that no burst meets the end of a window.
     - The rate grows by 2 % in the first minute without a refusal, and faster the longer none
       comes, so that a larger quota is found.
-    - A refusal that is over within the first minute teaches nothing: too little was asked by then.
+    - A refusal that is over within the first minute, or the first after a minute in which nothing
+      was asked, teaches nothing: too little was asked by then.
 
     In both cases the number at once grows back by one for as many good answers as it allows.
     """
@@ -73,26 +82,33 @@ class Pace:
         """Start with everything allowed."""
         self.allowed = most
         self.in_flight = 0
-        self.next_start = 0.0
+        self.next_start = -math.inf
         self._most = most
-        self._spacing = 60 / per_minute if per_minute else 0.0
+        self._spacing = (MINUTE + MARGIN) / per_minute if per_minute else 0.0
         self._good = 0
         self._learns_quota = learns_quota
         self._quota = math.inf
         self._learnt_at = 0.0
-        self._first_start: float | None = None
+        self._busy_since = 0.0
         self._answered: deque[float] = deque()
         self._answered_before_refusal = 0
+        self._is_refused = False
         self._refusals = 0
         self._refused_at = -math.inf
+        self._held = 0.0
+        self._held_until = -math.inf
+
+    def held(self, now: float) -> float:
+        """Seconds until now in which nothing was sent since too much had been."""
+        return self._held - max(0.0, self._held_until - now)
 
     def start(self, now: float) -> None:
         """A request starts; one that is a little late does not delay those after it."""
-        if self._first_start is None:
-            self._first_start = now
-        spacing = self._spacing_at(now)
-        is_late = now - self.next_start >= spacing
-        self.next_start = (now if is_late else self.next_start) + spacing
+        late = now - self.next_start
+        if late >= MINUTE:
+            self._busy_since = now
+        planned = self.next_start if late < CATCH_UP else now
+        self.next_start = planned + self._spacing_at(now)
 
     def answered(self, started: float, now: float) -> None:
         """A request had a good answer."""
@@ -103,7 +119,7 @@ class Pace:
         if self._learns_quota:
             self._answered.append(started)
             self._forget_before(started - MINUTE)
-            if self._refusals and started > self._refused_at:
+            if self._is_refused and started > self._refused_at:
                 self._learn(now)
 
     def failed(self) -> None:
@@ -119,16 +135,20 @@ class Pace:
             self.allowed = 1
             self._forget_before(started - MINUTE)
             self._answered_before_refusal = len(self._answered)
+            self._is_refused = True
             self._refusals += 1
             self._refused_at = now
             wait = wait or min(2.0 ** (self._refusals - 1), LONGEST_HOLD)
         self.next_start = max(self.next_start, now + (wait or 0))
+        self._held += max(0.0, self.next_start - max(now, self._held_until))
+        self._held_until = max(self.next_start, self._held_until)
 
     def _learn(self, now: float) -> None:
-        self._refusals = 0
-        if self._first_start is not None and now - self._first_start >= MINUTE:
+        self._is_refused = False
+        if now - self._busy_since >= MINUTE:
             self._quota = max(self._answered_before_refusal * BELOW_QUOTA, SMALLEST_QUOTA)
             self._learnt_at = now
+            self._refusals = 0
 
     def _spacing_at(self, now: float) -> float:
         quiet_minutes = min((now - self._learnt_at) / MINUTE, MOST_QUIET_MINUTES)
@@ -137,6 +157,17 @@ class Pace:
     def _forget_before(self, moment: float) -> None:
         while self._answered and self._answered[0] <= moment:
             self._answered.popleft()
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Leave to send one request."""
+
+    started: float
+    """When it was given."""
+
+    queued: float
+    """Seconds that others were waited for, those aside in which the server let nobody in."""
 
 
 class Limiter:
@@ -156,20 +187,33 @@ class Limiter:
         """How many requests may be in flight."""
         return self._pace.allowed
 
-    def enter(self, stop: threading.Event) -> float:
-        """Wait for leave to send one request; returns when it was given."""
+    @property
+    def in_flight(self) -> int:
+        """How many requests are."""
+        return self._pace.in_flight
+
+    def enter(self, stop: threading.Event) -> Leave:
+        """Wait for leave to send one request.
+
+        Raises:
+            CancelledError: The run ends.
+        """
+        asked = self._clock.now()
+        held = self._held(asked)
         with self._turn:
-            with self._changed:
-                while self._pace.in_flight >= self._pace.allowed and not stop.is_set():
-                    self._changed.wait(1)
-                self._pace.in_flight += 1
-            while (delay := self._pace.next_start - self._clock.now()) > 0:
-                if self._clock.wait(stop, delay):
-                    break
-            with self._changed:
-                started = self._clock.now()
-                self._pace.start(started)
-        return started
+            while not stop.is_set():
+                with self._changed:
+                    now = self._clock.now()
+                    delay = self._pace.next_start - now
+                    if self._pace.in_flight >= self._pace.allowed:
+                        self._changed.wait(POLL_SECONDS)
+                        continue
+                    if delay <= 0:
+                        self._pace.in_flight += 1
+                        self._pace.start(now)
+                        return Leave(now, now - asked - (self._pace.held(now) - held))
+                self._clock.wait(stop, delay)
+        raise CancelledError
 
     def leave(self, started: float, *, good: bool) -> None:
         """Give the leave back after an answer."""
@@ -185,6 +229,10 @@ class Limiter:
         """Too many requests; the server may ask to wait so many seconds."""
         with self._changed:
             self._pace.refused(started, self._clock.now(), wait)
+
+    def _held(self, now: float) -> float:
+        with self._changed:
+            return self._pace.held(now)
 
 
 @dataclass(frozen=True, slots=True)

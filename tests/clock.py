@@ -6,12 +6,12 @@ import threading
 
 from tap_replies.tap import TapReplies
 
-QUIET_SECONDS = 0.003
-"""So long nothing may happen before the first of the waits is over."""
-
 
 class ScriptedClock:
     """Threads that wait do so side by side, as they would on a real clock."""
+
+    quiet_seconds = 0.003
+    """So long nothing may happen before the first of the waits is over."""
 
     def __init__(self, start: float) -> None:
         """Begin at a moment in seconds since 1970."""
@@ -41,11 +41,16 @@ class ScriptedClock:
             end = self._slept + seconds
             self._ends.append(end)
             while self._slept < end and not event.is_set():
-                if not self._moved.wait(QUIET_SECONDS) and end <= min(self._ends):
+                is_quiet = not self._moved.wait(self.quiet_seconds)
+                if is_quiet and end <= min(self._ends) and self.may_move():
                     self._slept = end
                     self._moved.notify_all()
             self._ends.remove(end)
         return event.is_set()
+
+    def may_move(self) -> bool:
+        """Whether nothing is under way that takes no time on this clock."""
+        return True
 
 
 def tap_with(clock: ScriptedClock) -> type[TapReplies]:

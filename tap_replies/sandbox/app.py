@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +15,16 @@ from tap_replies.sandbox.credentials import Doorkeeper
 from tap_replies.sandbox.mailchimp import answers as mailchimp
 from tap_replies.sandbox.mailchimp.account import MailchimpAccount
 from tap_replies.sandbox.mailchimp.filters import problem
+from tap_replies.sandbox.quota import quota
 from tap_replies.sandbox.reamaze import answers as reamaze
-from tap_replies.sandbox.stats import Stats
+from tap_replies.sandbox.stats import Stats, Visit
 from tap_replies.sandbox.trouble import Trouble, standing
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Awaitable, Callable, MutableMapping
 
     from tap_replies.sandbox.answer import Route
+    from tap_replies.sandbox.quota import Quota
     from tap_replies.sandbox.reamaze.brand import ReamazeBrand
     from tap_replies.sandbox.switches import Switches
     from tap_replies.sandbox.wire import Receive, Send
@@ -30,11 +32,13 @@ if TYPE_CHECKING:
 
 _GZIP_FROM = 1000
 _REMEMBERED_BYTES = 192 << 20
-_MINUTE = 60
 
 
 class SandboxApp:
-    """Answers both vendors' APIs and the sandbox's own control calls."""
+    """Answers both vendors' APIs and the sandbox's own control calls.
+
+    `now` and `sleep` are its clock, which may be another's.
+    """
 
     def __init__(self, world: World, switches: Switches) -> None:
         """Serve a world that misbehaves as the switches say."""
@@ -44,7 +48,9 @@ class SandboxApp:
         self.doorkeeper = Doorkeeper(world)
         self.transports: dict[Any, asyncio.Transport] = {}
         self.lock = threading.RLock()
-        self._minutes: defaultdict[str, deque[float]] = defaultdict(deque)
+        self.now: Callable[[], float] = time.monotonic
+        self.sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+        self._quotas: dict[tuple[str, str, int], Quota] = {}
         self._remembered: OrderedDict[tuple[str, str, str, bool], Answer] = OrderedDict()
         self._remembered_bytes = 0
         self._served = 0
@@ -87,7 +93,7 @@ class SandboxApp:
             self.stats.reset()
             self.switches.faults = []
             self.doorkeeper.revoked.clear()
-            self._minutes.clear()
+            self._quotas.clear()
 
     async def _serve(
         self, request: Request, send: Send, transport: asyncio.Transport | None
@@ -105,13 +111,14 @@ class SandboxApp:
                 account = None
             found = _route(request.path)
             endpoint = found[0].template if found else "unknown"
-            visit = self.stats.begin(request.path, request.query, name, endpoint)
+            visit = Visit(request.path, request.query, name, self.now())
+            self.stats.begin(visit, endpoint)
             refusal = self._refusal(account, name, is_reamaze=is_reamaze)
         status = 0
         try:
             pause = trouble.seconds + (0 if refusal else self.switches.latency_ms / 1000)
             if pause:
-                await asyncio.sleep(pause)
+                await self.sleep(pause)
             with self.lock:
                 answer = trouble.replacement(reamaze=is_reamaze) or refusal
                 if answer is None and account is not None:
@@ -143,7 +150,7 @@ class SandboxApp:
         if is_reamaze:
             if account is None:
                 refused = reamaze.failure(401, "HTTP Basic: Access denied.")
-            elif self._over_quota(name):
+            elif self._is_over_quota(name):
                 refused = reamaze.failure(429, "Too many requests")
         elif account is None:
             refused = problem(401, "API Key Invalid", "Your API key may be invalid.")
@@ -153,17 +160,12 @@ class SandboxApp:
             refused = problem(429, "Too Many Requests", "You have too many open connections.")
         return standing(refused, self.switches) if refused else None
 
-    def _over_quota(self, name: str) -> bool:
-        quota = self.switches.max_per_minute
-        if not quota:
-            return False
-        asked, now = self._minutes[name], time.monotonic()
-        while asked and asked[0] <= now - _MINUTE:
-            asked.popleft()
-        if len(asked) >= quota:
-            return True
-        asked.append(now)
-        return False
+    def _is_over_quota(self, name: str) -> bool:
+        most, counting = self.switches.max_per_minute, self.switches.quota_counting
+        key = name, counting, most
+        if most and key not in self._quotas:
+            self._quotas[key] = quota(counting, most)
+        return most > 0 and not self._quotas[key].accepts(self.now())
 
     def _answer(
         self, account: MailchimpAccount | ReamazeBrand, request: Request, trouble: Trouble

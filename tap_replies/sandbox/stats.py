@@ -16,6 +16,9 @@ class Visit:
     path: str
     query: str
     account: str
+    moment: float
+    """When it came, on the sandbox's clock."""
+
     status: int | None = None
 
 
@@ -30,16 +33,14 @@ class Stats:
     visits: deque[Visit] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     total: int = 0
 
-    def begin(self, path: str, query: str, account: str, endpoint: str) -> Visit:
+    def begin(self, visit: Visit, endpoint: str) -> None:
         """Count a request that came in."""
-        visit = Visit(path, query, account)
         self.visits.append(visit)
         self.total += 1
         self.endpoints[endpoint] += 1
-        for name in ("all", account):
+        for name in ("all", visit.account):
             self.flying[name] += 1
             self.most[name] = max(self.most[name], self.flying[name])
-        return visit
 
     def end(self, visit: Visit, status: int) -> None:
         """Count the answer."""

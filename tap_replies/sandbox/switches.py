@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from tap_replies.sandbox.faults import Fault  # noqa: TC001 msgspec reads it
+from tap_replies.sandbox.quota import Counting  # noqa: TC001 the same
 
 
 class Switches(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -20,6 +21,8 @@ class Switches(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Mailchimp's limit of simultaneous requests per credential."""
     max_per_minute: int = 0
     """Re:amaze's quota per token; 0 for none."""
+    quota_counting: Counting = "sliding"
+    """How its requests are counted: in any 60 s, by the minutes of a clock, or as tokens."""
     html_errors: bool = False
     """Errors come as HTML pages, as from a proxy."""
     total_delta: int = 0
