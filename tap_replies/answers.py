@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import email.utils
 import json
 import socket
 import ssl
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,8 +26,21 @@ MOST_DIGITS = 4300
 
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError)
 _decode = msgspec.json.Decoder().decode
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_Member = list[msgspec.Raw] | dict[str, Any] | int | float | str | bool | None
+_members = msgspec.json.Decoder(dict[str, _Member]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A body that is a JSON object or array; the items of its lists are not parsed yet.
+
+    A page's rows as objects are many times its bytes: made a few at a time, they stay in the
+    processor's cache until they are written.
+    """
+
+    body: bytes
+    members: Any
+    """What the object holds; items are only parsed if the body had to be parsed leniently."""
 
 
 def decode(body: bytes) -> tuple[Any, bool]:
@@ -47,22 +60,19 @@ def decode(body: bytes) -> tuple[Any, bool]:
         raise ValueError("nested too deep") from None
 
 
-def decode_list(body: bytes, rows_key: str) -> tuple[Any, Any]:
-    """Parse a JSON object, but not yet what is in its list, and return both apart.
-
-    A page's rows as objects are many times its bytes: made a few at a time, they stay in the
-    processor's cache until they are written.
+def document(body: bytes) -> Document:
+    """Read a body as far as it takes to know what it is.
 
     Raises:
-        ValueError: The body is not JSON, or nested too deep to be read.
+        ValueError: It is neither a JSON object nor an array, or nested too deep to be read.
     """
     try:
-        members = _members(body)
-        items = _items(members.pop(rows_key))
-        return {name: _decode(value) for name, value in members.items()}, items
-    except (*_BROKEN, RecursionError, KeyError):
-        envelope, _ = decode(body)
-        return envelope, envelope.pop(rows_key, None) if isinstance(envelope, dict) else None
+        return Document(body, _members(body))
+    except (*_BROKEN, RecursionError):
+        whole, _ = decode(body)
+        if isinstance(whole, dict | list):
+            return Document(body, whole)
+        raise ValueError("neither an object nor an array") from None
 
 
 def decode_items(items: Sequence[Any]) -> tuple[list[Any], bool]:
@@ -88,18 +98,6 @@ def _leniently(text: str) -> Any:  # noqa: ANN401 - any JSON
 def _integer(digits: str) -> float:
     """A whole number; Python makes none of more than 4,300 digits."""
     return int(digits) if len(digits) < MOST_DIGITS else float(digits)
-
-
-def is_json(body: bytes) -> bool:
-    """Whether a body is a JSON object or array."""
-    try:
-        msgspec.json.decode(body, type=msgspec.Raw)
-    except (*_BROKEN, RecursionError):
-        try:
-            decode(body)
-        except ValueError:
-            return False
-    return body.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in {b"{", b"["}
 
 
 def retry_after_seconds(retry_after: str | None, now: float) -> float | None:

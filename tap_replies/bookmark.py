@@ -130,17 +130,16 @@ class Reading:
             if (moment := record[key]) is None
             or ((lower is None or moment >= lower) and (end is None or moment < end))
         ]
-        dates = [record[key] for record in wanted if record[key] is not None]
-        if dates:
-            self._advance(max(dates))
+        self._advance(max([record[key] or "" for record in wanted], default=""))
         edge = self._edge
+        for record in [each for each in wanted if each[key] is None or each[key] >= edge]:
+            moment = record[key]
+            recent = self._recent.setdefault(moment, Fingerprint()) if moment else self._undated
+            recent.add(self._key_of(record), self._lasting(record))
+        if self.held is None:
+            return emitted + wanted
         for record in wanted:
             moment = record[key]
-            if moment is None:
-                self._undated.add(self._key_of(record), self._lasting(record))
-            elif moment >= edge:
-                recent = self._recent.setdefault(moment, Fingerprint())
-                recent.add(self._key_of(record), self._lasting(record))
             is_overlap = moment is None or moment <= (self.since or "")
             if self.held is not None and is_overlap and not is_late:
                 self.held[self._key_of(record)] = record
@@ -207,7 +206,7 @@ class Reading:
         return tuple(record[name] for name in self.keys)
 
     def _advance(self, moment: str) -> None:
-        if self.newest is None or moment > self.newest:
+        if moment > (self.newest or ""):
             self.newest = moment
             edge = self._edge
             self._recent = {at: each for at, each in self._recent.items() if at >= edge}

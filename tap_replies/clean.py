@@ -29,8 +29,9 @@ from tap_replies.scrub import scrubbed
 from tap_replies.times import EPOCH, utc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from tap_replies.fields import FieldsOf
     from tap_replies.source import Row
 
     Schema = Mapping[str, Any]
@@ -40,11 +41,17 @@ MOST_UNKNOWN = 50
 MOST_KEYS = 10_000
 """Keys of one object that are remembered; an API that invents keys must not fill the memory."""
 
+_PLAIN: dict[str, type] = {"string": str, "object": dict}
+"""The kinds of items that stay in an array as they are, or are fitted."""
+
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Cleaner:
-    """Rows in, records out; what had to be changed is counted in `changed`."""
+    """Rows in, records out; what had to be changed is counted in `changed`.
+
+    A row is used up: most become the record themselves.
+    """
 
     def __init__(self, schema: Schema, is_selected: IsSelected = lambda _: True) -> None:
         """Compile the schema; `is_selected` is asked for each property's breadcrumb."""
@@ -55,7 +62,7 @@ class Cleaner:
         """Fields that the API returned and the schema does not have."""
 
         self._names = frozenset(schema["properties"])
-        self._root = self._compile(schema, is_selected, (), "")
+        self._root, _ = self._compile(schema, is_selected, (), "")
 
     def __call__(self, row: Row, columns: Row, *, is_dirty: bool) -> Row:
         """The record for a row; `columns` are those that the row itself does not hold."""
@@ -81,7 +88,7 @@ class Cleaner:
 
     def _compile(
         self, schema: Schema, is_selected: IsSelected, breadcrumb: tuple[str, ...], path: str
-    ) -> Callable[[Any], Row]:
+    ) -> tuple[Callable[[Any], Row], FieldsOf]:
         fields: dict[str, Field | None] = {}
         for name, definition in schema["properties"].items():
             crumb = (*breadcrumb, "properties", name)
@@ -91,7 +98,9 @@ class Cleaner:
             )
         return self._filled(fields, path)
 
-    def _filled(self, fields: dict[str, Field | None], path: str) -> Callable[[Any], Row]:
+    def _filled(
+        self, fields: dict[str, Field | None], path: str
+    ) -> tuple[Callable[[Any], Row], FieldsOf]:
         """What makes an object's record: the function of its form, or a loop for any object."""
         chosen = [name for name, field in fields.items() if field]
         blank = dict.fromkeys(chosen) if not path else {}  # only a whole row must have all columns
@@ -105,10 +114,14 @@ class Cleaner:
             if make is None:
                 if len(forms) >= MOST_FORMS or not form:
                     return loop(row)
-                found = [self._known(key, columns, fields, path) for key in form]
-                is_exact = all(field is None or field.is_exact for field in found)
-                make = forms[form] = function_for(found, blank) if is_exact else loop
+                found = fields_of(form)
+                make = forms[form] = loop if found is None else function_for(row, found, blank)
             return make(row)
+
+        def fields_of(form: Sequence[str]) -> list[Field | None] | None:
+            found = [self._known(key, columns, fields, path) for key in form]
+            is_exact = all(field is None or field.is_exact for field in found)
+            return found if is_exact else None
 
         def loop(row: Row) -> Row:
             record: Row = blank.copy()
@@ -116,7 +129,7 @@ class Cleaner:
                 take(record, row, key, value)
             return record
 
-        return clean
+        return clean, fields_of
 
     def _take(  # noqa: PLR0913, PLR0917 - bound once, where the object is compiled
         self,
@@ -173,8 +186,8 @@ class Cleaner:
         if kind == "json":
             return Field(name, kind, partial(self._json_text, path))
         if kind == "object":
-            inner = self._compile(definition, is_selected, crumb, path + ".")
-            return Field(name, kind, partial(self._object, path, inner), inner)
+            inner, fields_of = self._compile(definition, is_selected, crumb, path + ".")
+            return Field(name, kind, partial(self._object, path, inner), inner, fields_of)
         if kind == "array":
             item = self._field("", definition["items"], is_selected, (*crumb, "items"), path + "[]")
             items = partial(_items, item)
@@ -245,8 +258,7 @@ class Cleaner:
 def _items(item: Field, values: list[Any]) -> list[Any]:
     """What is in an array, each as its item's schema wants it, and no nulls."""
     found = []
-    plain: type | None = {"string": str, "object": dict}.get(item.kind)
-    fit = item.fit
+    plain, fit = _PLAIN.get(item.kind), item.fit
     for value in values:
         if type(value) is plain:
             found.append(fit(value) if fit else value)

@@ -20,6 +20,7 @@ from tap_replies.wire import RetryError, Wire
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from tap_replies.answers import Document
     from tap_replies.errors import Refusal
     from tap_replies.limits import Clock, Limits, Stop
     from tap_replies.source import Api, Request
@@ -59,7 +60,7 @@ class Fetcher:
         self._held = 0
         self.max_connections = limits.max_connections
         self._page_sizes: dict[str, int] = {}
-        self._jobs: queue.SimpleQueue[tuple[Request, Future[list[bytes]]] | None]
+        self._jobs: queue.SimpleQueue[tuple[Request, Future[list[Document]]] | None]
         self._jobs = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
@@ -73,7 +74,7 @@ class Fetcher:
     def ask(self, request: Request) -> dict[str, Any]:
         """Fetch one object; raises what a refused or failed request raises."""
         future = self._submit(request)
-        answer, _ = decode(self._wait(future)[0])
+        answer, _ = decode(self._wait(future)[0].body)
         if not isinstance(answer, dict):
             msg = f"{self._label}: {request.about} answered something else than an object"
             raise RequestFailedError(msg)
@@ -81,15 +82,15 @@ class Fetcher:
 
     def ahead(
         self, wanted: Iterable[Request], most: Callable[[], int] | None = None
-    ) -> Iterator[tuple[Request, list[bytes] | Refusal]]:
+    ) -> Iterator[tuple[Request, list[Document] | Refusal]]:
         """The answers to the wanted requests, in their order, asking for the next ones meanwhile.
 
         No more than twice `max_connections` answers are held or under way per account. An
-        answer comes as the bodies of its parts: one, or more where a slow page was halved.
+        answer comes as the documents of its parts: one, or more where a slow page was halved.
         A page that is gone or refused comes as its error, so that one parent stops no other.
         """
         held = self._limits.max_connections * 2
-        waiting: deque[tuple[Request, Future[list[bytes]]]] = deque()
+        waiting: deque[tuple[Request, Future[list[Document]]]] = deque()
         rest = iter(wanted)
         more = True
         try:
@@ -107,7 +108,7 @@ class Fetcher:
                     return
                 request, future = waiting[0]
                 try:
-                    answer: list[bytes] | Refusal = self._wait(future)
+                    answer: list[Document] | Refusal = self._wait(future)
                 except (GoneError, StreamRefusedError) as refusal:
                     answer = refusal
                 waiting.popleft()
@@ -123,8 +124,8 @@ class Fetcher:
         for _ in self._threads:
             self._jobs.put(None)
 
-    def _submit(self, request: Request) -> Future[list[bytes]]:
-        future: Future[list[bytes]] = Future()
+    def _submit(self, request: Request) -> Future[list[Document]]:
+        future: Future[list[Document]] = Future()
         self._jobs.put((request, future))
         if len(self._threads) < self._limits.max_connections:
             thread = threading.Thread(target=self._work, name=f"fetch {self._label}", daemon=True)
@@ -132,7 +133,7 @@ class Fetcher:
             thread.start()
         return future
 
-    def _wait(self, future: Future[list[bytes]]) -> list[bytes]:
+    def _wait(self, future: Future[list[Document]]) -> list[Document]:
         while not future.done():
             self._stop.check()
             wait([future], timeout=POLL_SECONDS)
@@ -150,7 +151,7 @@ class Fetcher:
                 future.set_exception(error)
             del job, request, future  # an idle thread would keep the answer, or the error's frames
 
-    def _fetch(self, request: Request) -> list[bytes]:
+    def _fetch(self, request: Request) -> list[Document]:
         """Try until there is an answer or `retry_seconds` are over since the first try failed.
 
         Waiting for other requests does not count, but a server that lets nobody in does.
@@ -164,7 +165,7 @@ class Fetcher:
         next(waits), next(waits_for_others)  # the generators want to be primed
         while True:
             if parts := self._halves(request):
-                return [body for part in parts for body in self._fetch(part)]
+                return [each for part in parts for each in self._fetch(part)]
             leave = self._limiter.enter(self._stop.event)
             if failed_at is not None:
                 failed_at += leave.queued
@@ -231,7 +232,7 @@ class Fetcher:
             self.usage.retries += 1
         return True
 
-    def _try(self, request: Request, started: float) -> bytes:
+    def _try(self, request: Request, started: float) -> Document:
         is_answered = True
         try:
             return self._wire.get(request, self._count_request)

@@ -6,16 +6,19 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    FieldsOf = Callable[[Sequence[str]], "Sequence[Field | None] | None"]
 
 
 class Field:
     """What becomes of one property: its column, its kind, and the work that odd values need.
 
-    Objects and arrays are seen to by `fit`, all that is not of the kind by `convert`.
+    Objects and arrays are seen to by `fit`, all that is not of the kind by `convert`. Of an
+    object `fields_of` tells the fields of keys, None if they need more care than `fit`'s.
     """
 
-    __slots__ = ("column", "convert", "fit", "is_exact", "kind")
+    __slots__ = ("column", "convert", "fields_of", "fit", "is_exact", "kind")
 
     def __init__(
         self,
@@ -23,12 +26,14 @@ class Field:
         kind: str,
         convert: Callable[[Any], Any],
         fit: Callable[[Any], Any] | None = None,
+        fields_of: FieldsOf | None = None,
     ) -> None:
         """Describe a property."""
         self.column = column
         self.kind = kind
         self.convert = convert
         self.fit = fit
+        self.fields_of = fields_of
         self.is_exact = True
 
     def renamed(self) -> Field:

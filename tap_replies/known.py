@@ -18,6 +18,10 @@ _LACKS = (KeyError, TypeError, AttributeError)
 """What is raised where a row is none, or lacks what is looked for."""
 
 
+MOST = 2**60 - 1
+"""Of a key's hash no more is kept: a larger number would take half as much memory again."""
+
+
 class Known:
     """The rows of a collection that were handed out, each in its newest version."""
 
@@ -100,13 +104,13 @@ class Known:
         with suppress(*_LACKS):
             keys = list(map(self._collection.key, rows))
             if None not in keys:
-                return list(map(hash, keys))
+                return [hash(key) & MOST for key in keys]
         return [self._key(row) for row in rows]
 
     def _key(self, row: Row) -> int | None:
         with suppress(*_LACKS):
             key = self._collection.key(row)
-            return None if key is None else hash(key)
+            return None if key is None else hash(key) & MOST
         return None
 
     def _sifted(self, rows: list[Row], keys: list[int | None]) -> list[Row]:

@@ -127,8 +127,9 @@ class Loop:
     def _cleaned(self, batch: Batch) -> list[Record]:
         job, cleaner = self._job, self._cleaner
         columns = cleaner.columns({"account_id": job.account_id, **batch.columns})
+        derive = self._stream.derive
         for row in batch.rows:
-            self._stream.derive(row)
+            derive(row)
         records = cleaner.records(batch.rows, columns, is_dirty=batch.is_dirty)
         for key in self._keys:
             if None in map(key, records):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,7 +11,8 @@ if TYPE_CHECKING:
 EPOCH = "1970-01-01T00:00:00.000Z"
 """Stands for an unreadable time where the column is a key, which must not be null."""
 
-_ZERO = frozenset({"+00:00", "Z", ""})
+MOST_KNOWN = 1000
+_known: dict[str, str | None] = {}
 
 
 def utc(text: Any) -> str | None:  # noqa: ANN401 - any JSON
@@ -20,9 +20,18 @@ def utc(text: Any) -> str | None:  # noqa: ANN401 - any JSON
     return utc_of(text) if isinstance(text, str) else None
 
 
-@lru_cache(maxsize=1000)
 def utc_of(text: str) -> str | None:
-    """The same of a text; several columns of a row often hold one moment.
+    """The same of a text; several columns of a row often hold one moment."""
+    if text in _known:
+        return _known[text]
+    if len(_known) >= MOST_KNOWN:
+        _known.clear()
+    moment = _known[text] = _utc_of(text)
+    return moment
+
+
+def _utc_of(text: str) -> str | None:
+    """A date-time in the form of all times.
 
     Without an offset it is taken as UTC: Mailchimp's old payloads carry none (Marketing API
     reference, the samples of the conversations and unsubscribed calls).
@@ -30,7 +39,9 @@ def utc_of(text: str) -> str | None:
     try:
         moment = datetime.fromisoformat(text)
         if text[4:17:3] == "--T::":  # to format it anew would take ten times as long
-            if text[19:] in _ZERO:
+            if text[19:] == "+00:00":
+                return text.replace("+00:00", ".000Z")
+            if text[19:] in {"Z", ""}:
                 return f"{text[:19]}.000Z"
             if text[19:20] == "." and text[23:] == "Z":
                 return text

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from tap_replies.answers import decode_items, decode_list
+from tap_replies.answers import decode_items
 from tap_replies.errors import Refusal, RequestFailedError
 from tap_replies.known import Known
 from tap_replies.paging import Answer, Page
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import TypeVar
 
+    from tap_replies.answers import Document
     from tap_replies.fetch import Fetcher
     from tap_replies.paging import Collection
     from tap_replies.source import Request
@@ -40,7 +41,7 @@ class Walk:
         self,
         fetcher: Fetcher,
         collection: Collection,
-        first: list[bytes] | None = None,
+        first: list[Document] | None = None,
         *,
         ahead: int | None = None,
         may_stop: bool = False,
@@ -213,10 +214,10 @@ class Walk:
         """Whether rows came before those that were read; an overlap shows it by itself."""
         return self.known.is_shifted and not self._collection.paging.borders_overlap
 
-    def _parse(self, answer: list[bytes] | Refusal, index: int) -> Answer:
+    def _parse(self, answer: list[Document] | Refusal, index: int) -> Answer:
         if isinstance(answer, Refusal):
             raise answer
-        page, *parts = (self._part(body, index) for body in answer)
+        page, *parts = (self._part(each, index) for each in answer)
         for part in parts:
             if not self._joins(page, part) and self._repairs <= MOST_REPAIRS:
                 self._repairs += 1
@@ -226,13 +227,15 @@ class Walk:
             page.total, page.envelope = part.total, part.envelope
         return page
 
-    def _part(self, body: bytes, index: int) -> Answer:
-        envelope, items = decode_list(body, self._collection.rows_key)
+    def _part(self, document: Document, index: int) -> Answer:
+        envelope = document.members
+        is_object = isinstance(envelope, dict)
+        items = envelope.get(self._collection.rows_key) if is_object else None
         if not isinstance(items, list):
             msg = f"{self._collection.request.about} answered without {self._collection.rows_key!r}"
             raise RequestFailedError(msg)
         total = self._collection.paging.total(envelope)
-        return Answer(items, b"\\u0000" in body, total, index, envelope)
+        return Answer(items, b"\\u0000" in document.body, total, index, envelope)
 
     def _joins(self, page: Answer, part: Answer) -> bool:
         """Whether a part of a page that was asked for in parts begins with the row before it."""

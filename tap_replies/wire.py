@@ -14,8 +14,8 @@ from tap_replies.answers import (
     as_it_is,
     cause,
     decode,
+    document,
     is_broken_off,
-    is_json,
     is_unknown_host,
     read_body,
     retry_after_seconds,
@@ -25,8 +25,9 @@ from tap_replies.errors import AccountError, GoneError, RequestFailedError, Stre
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tap_replies.answers import Document
     from tap_replies.limits import Clock, Limits
-    from tap_replies.source import Api, Problem, Request
+    from tap_replies.source import Api, Request
 
 RETRIED = frozenset({408, 425, 429, *range(500, 600)})
 MOST_REDIRECTS = 5
@@ -76,16 +77,20 @@ class Wire:
             }
         )
 
-    def get(self, request: Request, sent: Callable[[], None]) -> bytes:
-        """The body of a good answer; `sent` is called for every request, redirected ones too.
+    def get(self, request: Request, sent: Callable[[], None]) -> Document:
+        """A good answer; `sent` is called for every request, redirected ones too.
 
         Raises:
             RetryError: There was no good answer, but there may be one later.
             TapRepliesError: The request was refused.
         """
         response, body = self._send(request, sent)
-        self._judge(request, response, body)
-        return body
+        if not response.ok:
+            raise self._refusal(request, response, body)
+        try:
+            return document(body)
+        except ValueError:
+            raise RetryError(f"{response.status_code} without a JSON body") from None
 
     def _send(self, request: Request, sent: Callable[[], None]) -> tuple[requests.Response, bytes]:
         url = self._url(request)
@@ -137,31 +142,23 @@ class Wire:
             return AccountError(f"{self._label}: there is no host {host}; check the settings")
         return RetryError(f"{host} {cause(error)}")
 
-    def _judge(self, request: Request, response: requests.Response, body: bytes) -> None:
-        """Return if the answer is good, raise what is to be done about it otherwise."""
+    def _refusal(self, request: Request, response: requests.Response, body: bytes) -> Exception:
+        """What is done about a request whose answer is not a good one."""
         status = response.status_code
-        if response.ok:
-            if not is_json(body):
-                raise RetryError(f"{status} without a JSON body")
-            return
-        if status in RETRIED or (status == 403 and not is_json(body)):  # noqa: PLR2004
-            after = retry_after_seconds(response.headers.get("Retry-After"), self._clock.time())
-            raise RetryError(
-                self._told(status, body).text,
-                after=after,
-                slow=status == 504,  # noqa: PLR2004
-                too_many=status in {403, 429},
-            )
-        raise self._refusal(request, status, self._told(status, body))
-
-    def _told(self, status: int, body: bytes) -> Problem:
         try:
             parsed, _ = decode(body)
         except ValueError:
             parsed = None
-        return self._api.problem(status, parsed)
-
-    def _refusal(self, request: Request, status: int, problem: Problem) -> Exception:
+        problem = self._api.problem(status, parsed)
+        is_json = isinstance(parsed, dict | list)
+        if status in RETRIED or (status == 403 and not is_json):  # noqa: PLR2004
+            after = retry_after_seconds(response.headers.get("Retry-After"), self._clock.time())
+            return RetryError(
+                problem.text,
+                after=after,
+                slow=status == 504,  # noqa: PLR2004
+                too_many=status in {403, 429},
+            )
         if status == 401 or problem.is_account:  # noqa: PLR2004
             host = self._host(request)
             return AccountError(f"{self._label}: {host} refused the account ({problem.text})")

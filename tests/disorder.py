@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count, islice, pairwise
 from typing import TYPE_CHECKING, Any, cast
 
+from tap_replies.answers import document
 from tap_replies.paging import Collection, NumberedPaging, OffsetPaging
 from tap_replies.source import Request
 from tap_replies.walk import Walk
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from random import Random
 
+    from tap_replies.answers import Document
     from tap_replies.fetch import Fetcher
 
 OFFSET, NUMBERED = "offset", "numbered"
@@ -86,9 +88,9 @@ class Answers:
 
     def ahead(
         self, wanted: Iterable[Request], most: Callable[[], int] | None = None
-    ) -> Iterator[tuple[Request, list[bytes]]]:
+    ) -> Iterator[tuple[Request, list[Document]]]:
         """The answers in the order of the requests."""
-        waiting: deque[tuple[Request, list[bytes]]] = deque()
+        waiting: deque[tuple[Request, list[Document]]] = deque()
         rest = iter(wanted)
         while True:
             room = max(not waiting, (most() if most else 2 * CONNECTIONS) - len(waiting))
@@ -98,7 +100,7 @@ class Answers:
             while not waiting[0][1]:
                 open_ones = [each for each in waiting if not each[1]][:CONNECTIONS]
                 request, answer = self.shelf.chance.choice(open_ones)
-                answer += map(self._body, self._parts(request))
+                answer += map(document, map(self._body, self._parts(request)))
             yield waiting.popleft()
 
     def _parts(self, request: Request) -> Iterator[dict[str, int]]:

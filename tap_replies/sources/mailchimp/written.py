@@ -57,7 +57,7 @@ class SurveyResponses(MailchimpStream):
             requests = [self._request(survey["id"], response) for response in due]
             rows = []
             for response, (_, answer) in zip(due, job.fetcher.ahead(requests), strict=True):
-                row = None if isinstance(answer, Refusal) else decode(answer[0])[0]
+                row = None if isinstance(answer, Refusal) else decode(answer[0].body)[0]
                 if isinstance(row, dict):
                     rows.append({"response_id": response, **row})
                 else:

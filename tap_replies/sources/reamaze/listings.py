@@ -50,8 +50,8 @@ def changed(job: Job, *, counted: bool = True) -> Iterator[Page]:
     )
     old_pages, is_ordered, newest = 0, True, None
     for page in job.changed(collection, counted=counted):
-        yield page
         moments = [changed_at(row) for row in page.rows]
+        yield page
         for moment in moments:
             if moment is not None and moment >= job.started:
                 continue  # it has just jumped to the front, and a page may have been read again
