@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 
 from tap_replies.tap import TapReplies
@@ -12,6 +13,9 @@ class ScriptedClock:
 
     quiet_seconds = 0.003
     """So long nothing may happen before the first of the waits is over."""
+
+    longest_step = math.inf
+    """Seconds that may go by at once: a thread that was kept from the processor misses no more."""
 
     def __init__(self, start: float) -> None:
         """Begin at a moment in seconds since 1970."""
@@ -43,7 +47,7 @@ class ScriptedClock:
             while self._slept < end and not event.is_set():
                 is_quiet = not self._moved.wait(self.quiet_seconds)
                 if is_quiet and end <= min(self._ends) and self.may_move():
-                    self._slept = end
+                    self._slept = min(end, self._slept + self.longest_step)
                     self._moved.notify_all()
             self._ends.remove(end)
         return event.is_set()

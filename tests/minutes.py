@@ -27,6 +27,7 @@ class SharedClock(ScriptedClock):
     """Stands still while a request is on its way; the sandbox's `latency_ms` is time on it."""
 
     quiet_seconds = 0.001
+    longest_step = 2.0
 
     def __init__(self, sandbox: Sandbox, begin: float = 0) -> None:
         """Begin so many seconds after the full minute."""

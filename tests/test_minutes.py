@@ -127,7 +127,7 @@ def test_a_told_wait_is_kept(brand: Sandbox, connections: int) -> None:
     assert run.failures == []
     visits = list(brand.app.stats.visits)
     (told,) = (visit.moment for visit in visits if visit.status == 429)
-    assert min(visit.moment for visit in visits if visit.moment > told + 0.1) >= told + 45
+    assert min(visit.moment for visit in visits if visit.moment > told + 0.15) >= told + 45
 
 
 @pytest.mark.parametrize("per_minute", [None, 1, 30])
@@ -145,7 +145,7 @@ def test_a_server_that_lets_nobody_in(
     refused = [visit.moment for visit in brand.app.stats.visits if visit.status == 429]
     turn = connections * (61 / per_minute if per_minute else 4)
     assert 600 <= max(refused) - min(refused) <= 600 + turn + 10
-    assert len(refused) <= 600 / 4 + 10
+    assert len(refused) <= (600 + turn) / 4 + 2 + connections
 
 
 @pytest.mark.parametrize("connections", [1, 8])
@@ -158,7 +158,7 @@ def test_waiting_for_others_uses_up_no_patience(brand: Sandbox, connections: int
         ]
     )
     clock = SharedClock(brand)
-    settings = {"max_connections": connections, "max_requests_per_minute": 1, "retry_seconds": 30}
+    settings = {"max_connections": connections, "max_requests_per_minute": 1, "retry_seconds": 50}
     run = read(brand, clock, THREADS, **settings, **ONE_BY_ONE)
     assert run.failures == []
     assert emitted(run.records[THREADS], THREADS) == held(brand, THREADS)
