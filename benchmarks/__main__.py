@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from benchmarks.harness import Figure
 
-CASES = ("flat", "latency", "unchanged", "growth", "start", "pipe", "batch")
+CASES = ("flat", "latency", "unchanged", "start", "pipe", "batch", "memory", "growth")
 RESULT = Path(__file__).parents[1] / ".bench" / "last.json"
 
 

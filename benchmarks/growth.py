@@ -1,22 +1,15 @@
-"""Ten and a hundred times as much: memory, time per record and per parent, bytes of STATE."""
+"""Ten and a hundred times as many parents: time for each, and bytes of STATE."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.harness import Figure, Outcome, fastest, server, tap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FEW, MANY = 10_000, 1_000_000
-MOST_MB = 200
 FLAT = 1.2
-
-MEMORY: dict[str, Any] = {
-    "mailchimp_conversations": lambda rows: {"conversations": rows, "messages": 1},
-    "mailchimp_list_unsubscribes": lambda rows: {"lists": 1, "members": rows},
-}
 PARENTS = (1_000, 10_000, 100_000)
 
 
@@ -26,13 +19,7 @@ def state_bytes(outcome: Outcome) -> int:
 
 
 def figures() -> Iterator[Figure]:
-    """Peak memory at a million rows, and how time and STATE grow with the parents."""
-    for stream, sizes in MEMORY.items():
-        for rows in (FEW, MANY):
-            with server(**sizes(rows)) as place:
-                outcome = tap(place, [stream])
-            bound = {"most": MOST_MB} if rows == MANY else {}
-            yield Figure(stream, f"peak at {rows:,} rows", outcome.peak_mb, "MB", **bound)
+    """How time and STATE grow with the parents."""
     stream = "mailchimp_conversation_messages"
     per_parent, states = [], []
     for parents in PARENTS:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 PATIENCE = 900
+NOTHING = dict.fromkeys(("conversations", "members", "campaigns", "reamaze_conversations"), 0)
+HEAD = 40
+"""Bytes of a record that are kept where only its kind matters."""
 
 
 @dataclass(frozen=True)
@@ -104,19 +107,30 @@ class Server:
 @contextmanager
 def server(**sizes: object) -> Iterator[Server]:
     """A sandbox of some sizes; nothing of what is not named."""
-    none = dict.fromkeys(("conversations", "members", "campaigns", "reamaze_conversations"), 0)
     options: list[str] = []
-    for name, value in {**none, **sizes}.items():
+    for name, value in {**NOTHING, **sizes}.items():
         options += [f"--{name.replace('_', '-')}", str(value)]
-    command = [sys.executable, "-m", "tap_replies.sandbox", *options]
+    with _served("tap_replies.sandbox", *options) as found:
+        found.warm()
+        found.reset()
+        yield found
+
+
+@contextmanager
+def repeated(sizes: dict[str, int], times: dict[str, int]) -> Iterator[Server]:
+    """A sandbox of which some Mailchimp tables hold every row so many times."""
+    with _served("benchmarks.many", json.dumps([{**NOTHING, **sizes}, times])) as found:
+        yield found
+
+
+@contextmanager
+def _served(module: str, *options: str) -> Iterator[Server]:
+    command = [sys.executable, "-m", module, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             told = json.loads(process.stdout.readline())
-            found = Server(told["url"], told["config"])
-            found.warm()
-            found.reset()
-            yield found
+            yield Server(told["url"], told["config"])
         finally:
             process.terminate()
 
@@ -132,8 +146,11 @@ def catalog(*streams: str) -> dict[str, Any]:
     return found
 
 
-def contest(contestant: str, settings: dict[str, Any]) -> Outcome:
-    """Run a contestant (a script of this folder) in a process of its own, into a file."""
+def contest(contestant: str, settings: dict[str, Any], *, heads: bool = False) -> Outcome:
+    """Run a contestant (a script of this folder) in a process of its own, into a file.
+
+    With `heads` only the first bytes of each record are kept.
+    """
     with tempfile.TemporaryDirectory() as folder:
         out, told = Path(folder, "out.jsonl"), Path(folder, "told.json")
         given = Path(folder, "given.json")
@@ -142,13 +159,19 @@ def contest(contestant: str, settings: dict[str, Any]) -> Outcome:
         with out.open("wb") as stream:
             subprocess.run(command, stdout=stream, check=True, timeout=PATIENCE)
         figures = json.loads(told.read_text())
-        return Outcome(lines=out.read_bytes().splitlines(), **figures)
+        with out.open("rb") as lines:
+            kept = [
+                line[:HEAD] if heads and b'"RECORD"' in line[:HEAD] else line[:-1] for line in lines
+            ]
+        return Outcome(lines=kept, **figures)
 
 
 def tap(
     place: Server,
     streams: Sequence[str],
     state: dict[str, Any] | None = None,
+    *,
+    heads: bool = False,
     **options: object,
 ) -> Outcome:
     """Run the tap on some streams."""
@@ -157,7 +180,7 @@ def tap(
         "catalog": catalog(*streams),
         "state": state,
     }
-    return contest("timed_tap", settings)
+    return contest("timed_tap", settings, heads=heads)
 
 
 def fastest(outcomes: Iterator[Outcome]) -> Outcome:

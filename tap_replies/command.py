@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import json
 import logging
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 GC_THRESHOLD = 100_000
 """Objects that are made before the garbage collector looks for cycles."""
+
+MMAP_THRESHOLD = -3
+"""glibc's name for what `_return_pages` sets (`malloc.h`)."""
+
+LARGE_BYTES = 256 * 1024
 
 logger = logging.getLogger("tap-replies")
 
@@ -63,12 +69,23 @@ def document(name: str, stream: IO[str] | None) -> dict[str, Any] | None:
     return dict(found)
 
 
+def _give_back_pages() -> None:
+    """Have memory for the body of a page given back as soon as the page is done.
+
+    glibc raises the size from which it does so with every block that is freed; then pages lie
+    among what lives long, and the gaps that they leave take as much again as all that is kept.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # another C library has no `mallopt`
+        ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, LARGE_BYTES)
+
+
 def finish(work: Callable[[], Any], run: Run, write_state: Callable[[], None]) -> None:
     """Do the work, and end the process with what it came to."""
     # Rows hold no cycles, yet the collector would look at each again and again (a third of the
     # time of a run).
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
+    _give_back_pages()
     try:
         work()
     except Stopped as stopped:

@@ -1,0 +1,55 @@
+"""A hundred times as many rows: how much memory the tap takes at its peak."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.harness import Figure, repeated, tap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FEW, MANY = 10_000, 1_000_000
+PART = 1000
+MOST_MB = 200
+FLAT = 1.2
+
+Shape = tuple[dict[str, int], dict[str, int]]
+
+REMEMBERED: dict[str, Callable[[int], Shape]] = {
+    "mailchimp_conversations": lambda rows: (
+        {"conversations": PART, "messages": 1},
+        {"conversations": rows // PART},
+    ),
+    "mailchimp_list_unsubscribes": lambda rows: (
+        {"lists": 1, "members": PART},
+        {"members": rows // PART},
+    ),
+}
+"""Streams of one list, whose keys are kept until its end: sizes, and what is repeated how often."""
+
+NOT_REMEMBERED: dict[str, Callable[[int], Shape]] = {
+    "mailchimp_conversation_messages": lambda rows: (
+        {"conversations": rows // PART, "messages": 1},
+        {"messages": PART},
+    ),
+}
+"""Streams of many lists, of which each is forgotten at its end."""
+
+
+def peak(stream: str, shape: Shape, rows: int) -> float:
+    """Megabytes at so many rows."""
+    with repeated(*shape) as place:
+        outcome = tap(place, [stream], heads=True)
+    assert outcome.count("RECORD") >= rows
+    return outcome.peak_mb
+
+
+def figures() -> Iterator[Figure]:
+    """The peak resident size of the process, Python and the SDK included."""
+    for stream, shape in {**REMEMBERED, **NOT_REMEMBERED}.items():
+        few, many = (peak(stream, shape(rows), rows) for rows in (FEW, MANY))
+        yield Figure(stream, f"peak at {FEW:,} rows", few, "MB")
+        yield Figure(stream, f"peak at {MANY:,} rows", many, "MB", most=MOST_MB)
+        if stream in NOT_REMEMBERED:
+            yield Figure(stream, "growth of it", many / few, "x", most=FLAT)
