@@ -15,7 +15,7 @@ from tap_replies.output import encode_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from concurrent.futures import Future
+    from concurrent.futures import Executor, Future
 
     import pyarrow as pa
     from singer_sdk.helpers._batch import BatchConfig, StorageTarget
@@ -93,27 +93,56 @@ class Parquet:
 class File:
     """A file that a BATCH message is to name, written while more records are read."""
 
-    def __init__(self, storage: StorageTarget, name: str, begin: Callable[[], Content]) -> None:
-        """Name it; it is created with the first records."""
+    def __init__(
+        self, storage: StorageTarget, name: str, begin: Callable[[], Content], room: int
+    ) -> None:
+        """Name it; it is created with the first records, and full once it has no room for more."""
+        self.url = storage.get_url(name)
+        self.room = room
         self._opening = storage.open(name, "wb")
+        self._begin = begin
         self._open = ExitStack()
         self._file: IO[bytes] | None = None
-        self._begin = begin
+        self._waiting: list[bytes] = []
+        self._done: list[Future[None]] = []
 
     @cached_property
     def _content(self) -> Content:
         return self._begin()
 
-    def add(self, lines: bytes) -> None:
-        """Write more records.
+    def take(self, page: list[Record], worker: Executor) -> list[Record]:
+        """Have the worker write a page; return the records that there is no room for."""
+        taken = page[: self.room]
+        self._waiting.append(encode_lines(taken))
+        self.room -= len(taken)
+        if sum(map(len, self._waiting)) >= CHUNK:
+            self._hand_over(worker)
+        return page[len(taken) :]
+
+    def end(self, worker: Executor) -> None:
+        """Have the worker write what is left."""
+        self._hand_over(worker)
+        self._done.append(worker.submit(self._finish))
+
+    def written(self) -> list[str]:
+        """The address of the file, once all of it is written.
 
         Raises:
             FileNotWritten: There is no room, or no leave.
         """
-        self._write(self._content.add(lines))
+        for each in self._done:
+            each.result()
+        return [self.url]
 
-    def end(self) -> None:
-        """Write the last of them; raises as `add` does."""
+    def _hand_over(self, worker: Executor) -> None:
+        if self._waiting:
+            self._done.append(worker.submit(self._add, self._waiting))
+            self._waiting = []
+
+    def _add(self, pages: list[bytes]) -> None:
+        self._write(self._content.add(b"".join(pages)))
+
+    def _finish(self) -> None:
         self._write(self._content.end())
         with _telling():
             self._open.close()
@@ -181,11 +210,11 @@ def manifests(
     schema: Schema,
     is_selected: IsSelected,
 ) -> Iterator[list[str]]:
-    """Write pages of records, of which none is empty, to files; yield the address of each.
+    """Write pages of records to files; yield the address of each.
 
-    Asking for a page may move the bookmark past the page before. So a file that holds only the
-    first part of a page is yielded before the next one is asked for; one that holds pages to
-    their end is finished meanwhile. Files are named as the SDK names them.
+    A page without records says that the bookmark moves next: the state that follows an address
+    must not be ahead of it. Otherwise a file is finished while the next one begins. Files are
+    named as the SDK names them.
     """
     storage = config.storage
     is_zipped = config.encoding.compression == "gzip"
@@ -198,27 +227,27 @@ def manifests(
         name_of = f"{stem}-{{}}.json".format
         begin = partial(Lines, is_zipped=is_zipped)
 
-    source = iter(pages)
-    page = next(source, [])
+    suffix = ".gz" if is_zipped else ""
+    names = (name_of(number) + suffix for number in count(1))
+    ended: File | None = None
+    file: File | None = None
     # zlib and pyarrow let go of Python's lock: the next page is read while one is packed.
     with ThreadPoolExecutor(1) as worker:
-        for number in count(1):
-            if not page:
-                return
-            file_name = name_of(number) + (".gz" if is_zipped else "")
-            file, room = File(storage, file_name, begin), config.batch_size
-            done: list[Future[None]] = []
-            waiting = bytearray()
-            while page and room:
-                waiting += encode_lines(page[:room])
-                page, room = page[room:], room - len(page[:room])
-                if not page and room:
-                    page = next(source, [])
-                if len(waiting) >= CHUNK or not page or not room:
-                    done.append(worker.submit(file.add, bytes(waiting)))
-                    waiting = bytearray()
-            done.append(worker.submit(file.end))
-            page = page or next(source, [])
-            for each in done:
-                each.result()
-            yield [storage.get_url(file_name)]
+        for page in pages:
+            if ended and not page:
+                yield ended.written()
+                ended = None
+            rest = page
+            while rest:
+                file = file or File(storage, next(names), begin, config.batch_size)
+                rest = file.take(rest, worker)
+                if not file.room:
+                    file.end(worker)
+                    if ended:
+                        yield ended.written()
+                    ended, file = file, None
+        if ended:
+            yield ended.written()
+        if file:
+            file.end(worker)
+            yield file.written()

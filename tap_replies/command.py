@@ -27,7 +27,7 @@ GC_THRESHOLD = 100_000
 MMAP_THRESHOLD = -3
 """glibc's name for what `_return_pages` sets (`malloc.h`)."""
 
-LARGE_BYTES = 256 * 1024
+LARGE_BYTES = 1 << 20
 
 logger = logging.getLogger("tap-replies")
 

@@ -47,6 +47,8 @@ class Loop:
     def records(self) -> Generator[list[Record], None, None]:
         """The records, page by page; the bookmark moves where that is safe.
 
+        Before it moves comes a page without records: all before must have been handed over.
+
         Raises:
             TapRepliesError: They could not be read whole; the bookmark stays.
             StreamRefusedError: The account may not read them, or some of them.
@@ -78,6 +80,7 @@ class Loop:
             since = job.reading.since if job.reading else None
             if (batch.complete_to or "") > (since or "") and not self._lacks:
                 yield from self._held_back()
+                yield []
                 self._move()
                 if since_state >= STATE_EVERY:
                     self._write_state()
@@ -86,6 +89,7 @@ class Loop:
         yield from self._held_back()
         if job.refused:
             raise job.refused
+        yield []
         self._move()
         for name, value in job.after.items():
             job.state.pop(name, None)

@@ -128,6 +128,7 @@ class Replies(ApiStream):
             }
             telling = Telling(job, cleaner, authors, parts, self.veil(job, cleaner))
             yield from telling.records(spool.told())
+            yield []  # the bookmark moves next
             self._move(job, heard, readings)
 
     def _spool(self, connection: Connection) -> Spool:

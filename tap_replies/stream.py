@@ -169,7 +169,7 @@ class ApiStream(Stream):
     ) -> Iterable[tuple[BaseBatchFileEncoding, list[str]]]:
         """The files of all accounts; written page by page, not record by record as by the SDK."""
         name = f"{self.tap_name}--{self.name}"
-        pages = filter(None, self._synced(writes=False))
+        pages = self._synced(writes=False)
         for manifest in manifests(
             pages, name, batch_config, self.effective_schema, lambda crumb: bool(self.mask[crumb])
         ):
