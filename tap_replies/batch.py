@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from functools import cached_property, partial
 from itertools import count
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 from tap_replies.errors import FileNotWritten, masked
@@ -36,7 +35,7 @@ GZIP = zlib.MAX_WBITS | 16
 
 
 class Content(Protocol):
-    """What a file holds; both methods return what is to be written next."""
+    """What a file holds; both methods return its next bytes."""
 
     def add(self, lines: bytes) -> bytes:
         """Take over some lines."""
@@ -91,19 +90,18 @@ class Parquet:
 
 
 class File:
-    """A file that a BATCH message is to name, written while more records are read."""
+    """A file that a BATCH message is to name, put together while more records are read."""
 
     def __init__(
         self, storage: StorageTarget, name: str, begin: Callable[[], Content], room: int
     ) -> None:
-        """Name it; it is created with the first records, and full once it has no room for more."""
+        """Name it; it is full once it has no room for more records."""
         self.url = storage.get_url(name)
         self.room = room
-        self._opening = storage.open(name, "wb")
+        self._open = partial(storage.open, name, "wb")
         self._begin = begin
-        self._open = ExitStack()
-        self._file: IO[bytes] | None = None
         self._waiting: list[bytes] = []
+        self._parts: list[bytes] = []
         self._done: list[Future[None]] = []
 
     @cached_property
@@ -111,7 +109,7 @@ class File:
         return self._begin()
 
     def take(self, page: list[Record], worker: Executor) -> list[Record]:
-        """Have the worker write a page; return the records that there is no room for."""
+        """Have the worker pack a page; return the records that there is no room for."""
         taken = page[: self.room]
         self._waiting.append(encode_lines(taken))
         self.room -= len(taken)
@@ -120,7 +118,7 @@ class File:
         return page[len(taken) :]
 
     def end(self, worker: Executor) -> None:
-        """Have the worker write what is left."""
+        """Have the worker pack what is left, and write the file."""
         self._hand_over(worker)
         self._done.append(worker.submit(self._finish))
 
@@ -140,31 +138,22 @@ class File:
             self._waiting = []
 
     def _add(self, pages: list[bytes]) -> None:
-        self._write(self._content.add(b"".join(pages)))
+        self._parts.append(self._content.add(b"".join(pages)))
 
     def _finish(self) -> None:
-        self._write(self._content.end())
-        with _telling():
-            self._open.close()
-
-    def _write(self, data: bytes) -> None:
-        with _telling():
-            self._file = self._file or self._open.enter_context(self._opening)
-            self._file.write(data)
-
-
-@contextmanager
-def _telling() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - each kind of storage has its own
-        why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-        msg = (
-            f"batch_config: a file cannot be written below storage.root ({masked(why)}); make "
-            "room or allow it there, or name another place. The next run goes on from the "
-            "bookmarks"
-        )
-        raise FileNotWritten(msg) from None
+        """Whoever reads the folder finds whole files only."""
+        self._parts.append(self._content.end())
+        try:
+            with self._open() as file:
+                file.writelines(self._parts)
+        except Exception as error:  # noqa: BLE001 - each kind of storage has its own
+            why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+            msg = (
+                f"batch_config: a file cannot be written below storage.root ({masked(why)}); make "
+                "room or allow it there, or name another place. The next run goes on from the "
+                "bookmarks"
+            )
+            raise FileNotWritten(msg) from None
 
 
 def arrow_schema(schema: Schema, is_selected: IsSelected) -> pa.Schema:
