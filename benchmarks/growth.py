@@ -24,7 +24,7 @@ def figures() -> Iterator[Figure]:
     per_parent, states = [], []
     for parents in PARENTS:
         with server(conversations=parents, messages=1) as place:
-            rounds = 3 if parents < PARENTS[-1] else 1
+            rounds = 3 if parents == PARENTS[0] else 1
             outcome = fastest(tap(place, [stream]) for _ in range(rounds))
         per_parent.append(outcome.seconds / parents * 1e6)
         states.append(state_bytes(outcome))
