@@ -170,6 +170,31 @@ class Leave:
     """Seconds that others were waited for, those aside in which the server let nobody in."""
 
 
+class Line:
+    """A lock that is had in the order in which it was wanted; `threading.Lock` knows no order."""
+
+    def __init__(self) -> None:
+        """Begin with nobody."""
+        self._lock = threading.Lock()
+        self._waiting: deque[threading.Lock] = deque()
+
+    def __enter__(self) -> None:
+        """Wait for all who came before."""
+        turn = threading.Lock()
+        with self._lock:
+            if self._waiting:
+                turn.acquire()
+            self._waiting.append(turn)
+        turn.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        """Let in who is next."""
+        with self._lock:
+            self._waiting.popleft()
+            if self._waiting:
+                self._waiting[0].release()
+
+
 class Limiter:
     """One per credential: makes the threads wait until its `Pace` lets them send."""
 
@@ -180,7 +205,7 @@ class Limiter:
         self._pace = Pace(most, per_minute, learns_quota=learns_quota)
         self._clock = clock
         self._changed = threading.Condition()
-        self._turn = threading.Lock()
+        self._turn = Line()
 
     @property
     def allowed(self) -> int:
