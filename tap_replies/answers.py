@@ -81,11 +81,11 @@ def decode_items(items: Sequence[Any]) -> tuple[list[Any], bool]:
     Raises:
         ValueError: One is nested too deep to be read.
     """
-    if not items or not isinstance(items[0], msgspec.Raw):
-        return list(items), True
-    with contextlib.suppress(RecursionError, *_BROKEN):
-        return [_decode(item) for item in items], False
-    return [decode(bytes(item))[0] for item in items], True
+    if {*map(type, items)} <= {msgspec.Raw}:
+        with contextlib.suppress(RecursionError, *_BROKEN):
+            return [_decode(item) for item in items], False
+    # Parts of one page may have been parsed differently.
+    return [decode(bytes(item))[0] if type(item) is msgspec.Raw else item for item in items], True
 
 
 def _leniently(text: str) -> Any:  # noqa: ANN401 - any JSON

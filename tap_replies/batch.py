@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import zlib
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, partial
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
@@ -27,21 +26,32 @@ LEVEL = 1
 """Of gzip: higher ones take several times as long for files that are little smaller."""
 
 CHUNK = 1 << 20
-"""Bytes of lines that are packed together, in Parquet as a row group. Each time, Python's lock
+"""Bytes of pages that are packed together, in Parquet as a row group. Each time, Python's lock
 changes hands; at the end of a file, what is left is waited for."""
 
-GZIP = zlib.MAX_WBITS | 16
-"""A zlib window with the header of gzip; https://docs.python.org/3/library/zlib.html."""
+GZIP = 31
+"""A window of 2^15 bytes, with the header of gzip (Python documentation, `zlib.compressobj`)."""
+
+
+class Page(Protocol):
+    """Records in the form in which they wait to be packed."""
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes they take."""
 
 
 class Content(Protocol):
-    """What a file holds; both methods return its next bytes."""
+    """What a file holds. Pages are made where records are read, and packed by a worker."""
 
-    def add(self, lines: bytes) -> bytes:
-        """Take over some lines."""
+    def page(self, records: list[Record]) -> Page:
+        """Records as a page."""
+
+    def add(self, pages: list[Any]) -> bytes:
+        """Pack some pages of its own; returns the next bytes of the file."""
 
     def end(self) -> bytes:
-        """Take over the last of them."""
+        """The last bytes of the file."""
 
 
 class Lines:
@@ -49,14 +59,21 @@ class Lines:
 
     def __init__(self, *, is_zipped: bool) -> None:
         """Begin a file."""
-        self._zip = zlib.compressobj(LEVEL, wbits=GZIP) if is_zipped else None
+        from isal import isal_zlib  # noqa: PLC0415 - only for batch files
 
-    def add(self, lines: bytes) -> bytes:
-        """Take over some lines."""
+        self._zip = isal_zlib.compressobj(LEVEL, wbits=GZIP) if is_zipped else None
+
+    def page(self, records: list[Record]) -> memoryview:
+        """Records as lines."""
+        return memoryview(encode_lines(records))
+
+    def add(self, pages: list[memoryview]) -> bytes:
+        """Pack some lines."""
+        lines = b"".join(pages)
         return self._zip.compress(lines) if self._zip else lines
 
     def end(self) -> bytes:
-        """Take over the last of them."""
+        """The last bytes of the file."""
         return self._zip.flush() if self._zip else b""
 
 
@@ -65,26 +82,31 @@ class Parquet:
 
     def __init__(self, schema: Schema, is_selected: IsSelected, *, is_zipped: bool) -> None:
         """Begin a file."""
-        from pyarrow import BufferOutputStream, parquet  # noqa: PLC0415 - an extra
+        import pyarrow as pa  # noqa: PLC0415 - an extra
+        from pyarrow import parquet  # noqa: PLC0415 - an extra
 
-        self._schema = arrow_schema(schema, is_selected)
+        columns = arrow_schema(schema, is_selected)
+        self._row = pa.struct(columns)
         # Unlike Python's own, it is written to without a wait for Python's lock.
-        self._file = BufferOutputStream()
+        self._file = pa.BufferOutputStream()
         compression = {"compression": "gzip", "compression_level": LEVEL} if is_zipped else {}
-        self._writer = parquet.ParquetWriter(self._file, self._schema, **compression)
+        self._writer = parquet.ParquetWriter(self._file, columns, **compression)
 
-    def add(self, lines: bytes) -> bytes:
-        """Take over some lines as one row group."""
-        from pyarrow import BufferReader, json  # noqa: PLC0415 - an extra
+    def page(self, records: list[Record]) -> pa.RecordBatch:
+        """Records as columns."""
+        import pyarrow as pa  # noqa: PLC0415 - an extra
 
-        # A line must not be longer than two blocks.
-        read = json.ReadOptions(use_threads=False, block_size=len(lines))
-        parse = json.ParseOptions(explicit_schema=self._schema, unexpected_field_behavior="ignore")
-        self._writer.write_table(json.read_json(BufferReader(lines), read, parse))
+        return pa.RecordBatch.from_struct_array(pa.array(records, self._row))
+
+    def add(self, pages: list[pa.RecordBatch]) -> bytes:
+        """Pack some columns as one row group."""
+        import pyarrow as pa  # noqa: PLC0415 - an extra
+
+        self._writer.write_table(pa.Table.from_batches(pages))
         return b""
 
     def end(self) -> bytes:
-        """Take over the last of them."""
+        """The last bytes of the file, which are all of it."""
         self._writer.close()
         return bytes(self._file.getvalue())
 
@@ -99,21 +121,20 @@ class File:
         self.url = storage.get_url(name)
         self.room = room
         self._open = partial(storage.open, name, "wb")
-        self._begin = begin
-        self._waiting: list[bytes] = []
+        self._content = begin()
+        self._waiting: list[Page] = []
+        self._bytes = 0
         self._parts: list[bytes] = []
         self._done: list[Future[None]] = []
-
-    @cached_property
-    def _content(self) -> Content:
-        return self._begin()
 
     def take(self, page: list[Record], worker: Executor) -> list[Record]:
         """Have the worker pack a page; return the records that there is no room for."""
         taken = page[: self.room]
-        self._waiting.append(encode_lines(taken))
+        made = self._content.page(taken)
+        self._waiting.append(made)
+        self._bytes += made.nbytes
         self.room -= len(taken)
-        if sum(map(len, self._waiting)) >= CHUNK:
+        if self._bytes >= CHUNK:
             self._hand_over(worker)
         return page[len(taken) :]
 
@@ -135,10 +156,10 @@ class File:
     def _hand_over(self, worker: Executor) -> None:
         if self._waiting:
             self._done.append(worker.submit(self._add, self._waiting))
-            self._waiting = []
+            self._waiting, self._bytes = [], 0
 
-    def _add(self, pages: list[bytes]) -> None:
-        self._parts.append(self._content.add(b"".join(pages)))
+    def _add(self, pages: list[Page]) -> None:
+        self._parts.append(self._content.add(pages))
 
     def _finish(self) -> None:
         """Whoever reads the folder finds whole files only."""
@@ -220,7 +241,7 @@ def manifests(
     names = (name_of(number) + suffix for number in count(1))
     ended: File | None = None
     file: File | None = None
-    # zlib and pyarrow let go of Python's lock: the next page is read while one is packed.
+    # Both libraries let go of Python's lock: the next page is read while one is packed.
     with ThreadPoolExecutor(1) as worker:
         for page in pages:
             if ended and not page:

@@ -6,12 +6,13 @@ import logging
 import queue
 import threading
 from collections import deque
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import backoff
 
+from tap_replies.ahead import Ahead, wait_for_one
 from tap_replies.answers import decode
 from tap_replies.errors import GoneError, RequestFailedError, StreamRefusedError
 from tap_replies.limits import Limiter, Usage
@@ -91,30 +92,32 @@ class Fetcher:
         """
         held = self._limits.max_connections * 2
         waiting: deque[tuple[Request, Future[list[Document]]]] = deque()
-        rest = iter(wanted)
-        more = True
+        rest = Ahead(wanted)
+
+        def has_room() -> bool:
+            few = self._held < held and len(waiting) < (most() if most else held)
+            return few or not waiting
+
         try:
             while True:
-                while more and (
-                    not waiting or (self._held < held and len(waiting) < (most() if most else held))
-                ):
-                    request = next(rest, None)
-                    if request is None:
-                        more = False
-                        break
-                    waiting.append((request, self._submit(request)))
-                    self._held += 1
-                if not waiting:
+                while not rest.is_over and not rest.is_blocked and has_room():
+                    for request in rest.take():
+                        waiting.append((request, self._submit(request)))
+                        self._held += 1
+                if waiting:
+                    request, future = waiting[0]
+                    if not future.done():
+                        self._wait_for_one(future, *rest.awaited)
+                        continue
+                    waiting.popleft()
+                    self._held -= 1
+                    yield request, self._answer(future)
+                elif rest.is_over:
                     return
-                request, future = waiting[0]
-                try:
-                    answer: list[Document] | Refusal = self._wait(future)
-                except (GoneError, StreamRefusedError) as refusal:
-                    answer = refusal
-                waiting.popleft()
-                self._held -= 1
-                yield request, answer
+                else:
+                    self._wait_for_one(*rest.awaited)
         finally:
+            rest.close()
             for _, future in waiting:
                 future.cancel()
             self._held -= len(waiting)
@@ -135,10 +138,19 @@ class Fetcher:
 
     def _wait(self, future: Future[list[Document]]) -> list[Document]:
         while not future.done():
-            self._stop.check()
-            wait([future], timeout=POLL_SECONDS)
+            self._wait_for_one(future)
         self._stop.check()
         return future.result()
+
+    def _wait_for_one(self, *futures: Future[list[Document]]) -> None:
+        self._stop.check()
+        wait_for_one(futures, POLL_SECONDS)
+
+    def _answer(self, future: Future[list[Document]]) -> list[Document] | Refusal:
+        try:
+            return self._wait(future)
+        except (GoneError, StreamRefusedError) as refusal:
+            return refusal
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -124,6 +124,13 @@ class Job:
         yield from walk
         self.count(walk)
 
+    def whole(self, collection: Collection) -> Page:
+        """All rows of a collection, which are this stream's, as one page."""
+        walk = Walk(self.fetcher, collection)
+        page = walk.whole()
+        self.count(walk)
+        return page
+
     def parents(self, collection: Collection) -> Iterator[Row]:
         """All rows of a collection that leads to this stream's."""
         walk = Walk(self.fetcher, collection, ahead=self.fetcher.max_connections // 2 or 1)
@@ -138,18 +145,19 @@ class Job:
         what: str,
         *,
         counted: bool = True,
+        at_once: bool = False,
     ) -> Iterator[tuple[P, Page]]:
         """All pages of each parent's collection; a parent that is gone is skipped and counted.
 
         One that is refused is noted in `refused`. With `counted` the rows are this stream's,
-        otherwise they only lead to them.
+        otherwise they only lead to them. With `at_once` all rows of a parent come as one page.
         """
         read = refused = 0
         for parent, walk in fan_out(self.fetcher, parents, collection_of):
             try:
                 if isinstance(walk, Exception):
                     raise walk
-                for page in walk:
+                for page in [walk.whole()] if at_once else walk:
                     yield parent, page
             except GoneError:
                 self.skip(what)

@@ -39,6 +39,7 @@ class Known:
         self._versions: dict[int | None, float] = {}
         self._again: set[int | None] | None = None
         self._twins = 0
+        self._last: int | None = None
         self._page: tuple[list[int | None], int | None] = ([], None)
         self._before: tuple[list[int | None], int | None] = ([], None)
 
@@ -50,6 +51,7 @@ class Known:
         """A reading begins, or begins anew."""
         self.without_key = 0
         self.alike = []
+        self._last = None
         self._again = set() if self._versions else None
 
     @property
@@ -61,6 +63,8 @@ class Known:
         """The next page begins."""
         self._page, self._before = ([], total), self._page
         self.is_shifted = False
+        if self._collection.paging.borders_overlap:
+            self._last = None  # it comes again
 
     def fresh(self, rows: list[Row]) -> list[Row]:
         """Of the next rows of the page, those that were not handed out yet in their version."""
@@ -74,6 +78,7 @@ class Known:
         if len(new) < len(rows) or None in new or not self._versions.keys().isdisjoint(new):
             return border + self._sifted(rows, keys)
         self._versions.update(new)
+        self._last = keys[-1] if keys else self._last
         return border + rows
 
     def take_alike(self, most: int) -> list[Row]:
@@ -115,7 +120,7 @@ class Known:
 
     def _sifted(self, rows: list[Row], keys: list[int | None]) -> list[Row]:
         """Those of the rows that are new, or newer than what was handed out."""
-        found, before = [], None
+        found = []
         for row, key in zip(rows, keys, strict=True):
             version = self._version(row)
             if key is None:
@@ -124,11 +129,11 @@ class Known:
             elif self._versions.get(key, -math.inf) < version:
                 self._versions[key] = version
                 found.append(row)
-            elif key == before and self._collection.may_be_alike:
+            elif key == self._last and self._collection.may_be_alike:
                 self.alike.append(row)
             else:
                 self.duplicates += 1
-            before = key
+            self._last = key
         return found
 
     def _versions_of(self, rows: Sequence[Row]) -> Iterable[float]:

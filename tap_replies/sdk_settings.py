@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from importlib.util import find_spec
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.helpers._batch import BatchConfig
@@ -75,8 +75,11 @@ def _batch_problems(config: Mapping[str, Any]) -> Iterator[str]:
     if not is_known:
         yield BATCH_FORM
         return
-    if encoding.format == "parquet" and find_spec("pyarrow") is None:
-        yield NO_PYARROW
+    if encoding.format == "parquet":
+        try:
+            importlib.import_module("pyarrow.parquet")
+        except ImportError:
+            yield NO_PYARROW
     # The SDK writes the records as the stream gives them, beside the schema that the maps make.
     for name in ("stream_maps", "flattening_enabled"):
         if config.get(name):

@@ -42,6 +42,34 @@ def test_a_page_leaves_before_the_next_has_come(tmp_path: Path, stream: str) -> 
             assert len(running.found.records[stream]) == rows
 
 
+@pytest.mark.parametrize(
+    ("stream", "path", "place", "rows"),
+    [
+        ("mailchimp_unsubscribes", "/3.0/automations", 1, 10 * 3),
+        ("mailchimp_conversation_messages", "/3.0/conversations", 2, 1010),
+        ("reamaze_messages", "/api/v1/conversations", 3, 30 * 2),
+    ],
+)
+def test_what_has_come_leaves_while_parents_are_awaited(
+    tmp_path: Path, stream: str, path: str, place: int, rows: int
+) -> None:
+    """Records of the parents that are known reach the reader while the next of them are late."""
+    sizes: dict[str, Any] = {"conversations": 1200, "messages": 1, "campaigns": 10}
+    sizes |= {"unsubscribes": 3, "reamaze_conversations": 45, "reamaze_messages": 2}
+    with Sandbox(**sizes) as sandbox:
+        sandbox.control(faults=[LATE | {"path": path, "at": place}])
+        config = sandbox.config() | {"reamaze_messages_from": "conversations"}
+        with Running(tmp_path, config, catalog=catalog_of(stream)) as running:
+
+            def is_awaited() -> bool:
+                visits = list(sandbox.app.stats.visits)
+                return (path, None) in [(visit.path, visit.status) for visit in visits]
+
+            running.until(lambda run: run.lines > rows and is_awaited())
+            assert is_awaited()
+            assert len(running.found.records[stream]) >= rows
+
+
 def _shape(function: Callable[..., object]) -> str:
     """What stands for a function's code, without its comments, texts and types."""
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body

@@ -208,6 +208,19 @@ def test_what_was_read_in_halves_is_joined(mailchimp: Sandbox) -> None:
     assert max(counts - {1000}) == 501
 
 
+@pytest.mark.parametrize("odd", [{"offset": "0", "count": "501"}, {"offset": "500"}])
+def test_odd_text_in_one_half_only(mailchimp: Sandbox, odd: dict[str, str]) -> None:
+    """A page whose halves must be parsed differently comes whole, and every row as it is."""
+    plain = sync(mailchimp.config(), catalog=catalog_of(THREADS))
+    path = {"path": PATHS[THREADS]}
+    slow = {"kind": "status", "status": 504, **path, "query": {"count": "1000"}}
+    mailchimp.control(faults=[slow, {"kind": "hostile", **path, "query": odd}])
+    run = sync({**mailchimp.config(), "on_count_mismatch": "fail"}, catalog=catalog_of(THREADS))
+    assert_told(run, THREADS, set(there(mailchimp, THREADS)))
+    keys = {row["id"] for row in plain.records[THREADS]}
+    assert {row["id"] for row in run.records[THREADS]} == keys
+
+
 def test_answers_that_overtake_one_another() -> None:
     """A page that was answered before a change is not joined to one that was answered after it."""
     with Sandbox(now=NOW, reamaze_conversations=220, reamaze_messages=1) as sandbox:

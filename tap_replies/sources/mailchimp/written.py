@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from functools import partial
-from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -103,18 +102,14 @@ class MemberActivity(MailchimpStream):
         A message need not change its contact, so one that comes alone waits for the next change.
         """
         asked: list[str] = []
-        pages = job.children(self._members(job, asked), self._feed, "contacts")
-        for (list_id, member), group in groupby(pages, key=itemgetter(0)):
+        members = self._members(job, asked)
+        for (list_id, member), page in job.children(members, self._feed, "contacts", at_once=True):
             columns = {
                 "list_id": list_id,
                 "email_id": member["id"],
                 "member_last_changed": member.get("last_changed"),
             }
-            rows, is_dirty = [], False
-            for _, page in group:
-                rows += page.rows
-                is_dirty |= page.is_dirty
-            yield Batch(_keyed(rows), is_dirty, columns)
+            yield Batch(_keyed(page.rows), page.is_dirty, columns)
         if job.reading:  # contacts whose feeds are empty need not be asked again either
             job.reading.newest = max([job.reading.newest or "", *asked]) or None
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from itertools import groupby
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -75,11 +73,8 @@ class Messages(ApiStream):
     @override
     def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
         """The whole thread of one conversation."""
-        rows, is_dirty = [], False
-        for page in job.walk(self._thread(wanted)):
-            rows += page.rows
-            is_dirty |= page.is_dirty
-        yield Batch(keyed(rows, wanted), is_dirty)
+        page = job.whole(self._thread(wanted))
+        yield Batch(keyed(page.rows, wanted), page.is_dirty)
 
     def _way(self, job: Job) -> str:
         way: str = self.config["reamaze_messages_from"]
@@ -158,15 +153,10 @@ class Messages(ApiStream):
             conversations = (row for page in changed(job, counted=False) for row in page.rows)
         # One that changes meanwhile comes twice, but is read once: the next run reads it again.
         slugs = _once(row["slug"] for row in conversations if self._is_due(job, row))
-        pages = job.children(slugs, self._thread, "conversations")
-        for slug, group in groupby(pages, key=itemgetter(0)):
-            rows, is_dirty = [], False
-            for _, page in group:
-                rows += page.rows
-                is_dirty |= page.is_dirty
-            rows = keyed(rows, slug)
+        for slug, page in job.children(slugs, self._thread, "conversations", at_once=True):
+            rows = keyed(page.rows, slug)
             rows = list(filter(unseen, rows)) if unseen else rows
-            yield Batch(rows, is_dirty, about={"is_whole": True})
+            yield Batch(rows, page.is_dirty, about={"is_whole": True})
 
     def _is_due(self, job: Job, row: Row) -> bool:
         moment = changed_at(row) if row.get("updated_at") else None
