@@ -7,6 +7,7 @@ in the middle of one that it runs. As a greenlet it can.
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -42,6 +43,7 @@ class Ahead(Generic[T]):
         self.awaited: Futures = frozenset()
         """One of these must be done before there is an item; none if there may be one now."""
 
+        self._thread = threading.get_ident()
         self._greenlet = _Greenlet(partial(self._run, items))
 
     @property
@@ -66,9 +68,10 @@ class Ahead(Generic[T]):
 
     def close(self) -> None:
         """Leave off."""
-        self._greenlet.parent = getcurrent()
-        self._greenlet.throw()
-
+        # What a failed run leaves may be swept up in any thread; greenlet then sees to it itself.
+        if self._thread == threading.get_ident():
+            self._greenlet.parent = getcurrent()
+            self._greenlet.throw()
 
     def _run(self, items: Iterable[T]) -> tuple[Futures, list[T]]:
         for item in items:

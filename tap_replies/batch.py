@@ -231,14 +231,14 @@ def manifests(
     stem = f"{storage.prefix or ''}{name}-{uuid4()}"
     begin: Callable[[], Content]
     if config.encoding.format == "parquet":
-        name_of = f"{stem}={{}}.parquet".format
+        ending = "={}.parquet"
         begin = partial(Parquet, schema, is_selected, is_zipped=is_zipped)
     else:
-        name_of = f"{stem}-{{}}.json".format
+        ending = "-{}.json"
         begin = partial(Lines, is_zipped=is_zipped)
 
-    suffix = ".gz" if is_zipped else ""
-    names = (name_of(number) + suffix for number in count(1))
+    ending += ".gz" if is_zipped else ""
+    names = (stem + ending.format(number) for number in count(1))
     ended: File | None = None
     file: File | None = None
     # Both libraries let go of Python's lock: the next page is read while one is packed.

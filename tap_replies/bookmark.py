@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tap_replies.held import Held
 from tap_replies.times import moved, utc
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 BUCKETS = 8
 BUCKET_BYTES = 6
 
-MOST_HELD = 50_000
-"""Rows of the overlap that are kept back until it is known whether any of them is new."""
+TAKEN = 200
+"""Rows that were kept back and are handed out together."""
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -97,10 +98,12 @@ class Reading:
     """Columns that may differ from one reading to the next although nothing has changed."""
 
     newest: str | None = None
-    held: dict[tuple[Any, ...], Record] | None = field(default_factory=dict)
-    """Rows of the overlap that are kept back, by their keys; None if none are."""
+    held: Held | None = field(default_factory=Held)
+    """Rows of the overlap, kept back until it is known whether any is new; None if none are."""
 
-    _freed: list[Record] = field(default_factory=list)
+    _freed: Held = field(default_factory=Held)
+    """Rows that were kept back and are to be emitted."""
+
     _recent: dict[str, Fingerprint] = field(default_factory=dict)
     _undated: Fingerprint = field(default_factory=Fingerprint)
 
@@ -113,7 +116,11 @@ class Reading:
     def restart(self, lower: str | None) -> None:
         """Read from an earlier moment after all, and emit what comes even if it was before."""
         self.lower = lower
-        self._freed += (self.held or {}).values()
+        self._free()
+
+    def _free(self) -> None:
+        if self.held:
+            self._freed.update(self.held)
         self.held = None
 
     def new(self, records: Iterable[Record], *, is_late: bool = False) -> list[Record]:
@@ -121,7 +128,7 @@ class Reading:
 
         Records that are late are emitted even if they are older than the overlap.
         """
-        emitted, self._freed = self._freed, []
+        emitted = self._freed.take(TAKEN)
         key, lower = self.key, self.start if is_late else self.lower
         end = self.upper if self.ends else None
         wanted = [
@@ -136,36 +143,36 @@ class Reading:
             moment = record[key]
             recent = self._recent.setdefault(moment, Fingerprint()) if moment else self._undated
             recent.add(self._key_of(record), self._lasting(record))
-        if self.held is None:
+        if self.held is None and not self._freed:
             return emitted + wanted
         for record in wanted:
-            moment = record[key]
+            moment, own = record[key], self._key_of(record)
             is_overlap = moment is None or moment <= (self.since or "")
             if self.held is not None and is_overlap and not is_late:
-                self.held[self._key_of(record)] = record
-                if len(self.held) > MOST_HELD:
-                    emitted += self.held.values()
-                    self.held = None
+                self.held.put(own, record)
+                if self.held.is_full:
+                    self._free()
             else:
-                if self.held:  # perhaps this row as it was before
-                    self.held.pop(self._key_of(record), None)
+                for kept in filter(None, (self.held, self._freed)):
+                    kept.drop(own)  # perhaps this row as it was before
                 emitted.append(record)
         return emitted
 
-    def rest(self) -> Iterator[Record]:
+    def rest(self) -> Iterator[list[Record]]:
         """After a whole reading: the rows of the overlap, unless they are the known ones."""
-        yield from self._freed
-        held, self.held, self._freed = self.held or {}, None, []
         fingerprint = Fingerprint()
-        for key, record in held.items():
+        for key, record in self.held or ():
             fingerprint.add(key, self._lasting(record))
         is_known = [
             self.known[place * len(part) :].startswith(part)
             for place, part in enumerate(fingerprint.parts())
         ]
-        for key, record in held.items():
-            if not is_known[bucket_of(key)]:
-                yield record
+        for key, _ in list(self.held or ()):
+            if self.held and is_known[bucket_of(key)]:
+                self.held.drop(key)
+        self._free()
+        while records := self._freed.take(TAKEN):
+            yield records
 
     @property
     def leaves_out(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from tap_replies.source import Ask
+    from tap_replies.fetch import Fetcher
 
 MESSAGE, NOTE, REASON = "message", "note", "unsubscribe_reason"
 CUSTOMER, STAFF, BOT, UNKNOWN = "customer", "staff", "bot", "unknown"
@@ -86,5 +86,5 @@ class Feeds:
     """The feeds of a source; where several tell the same, an earlier one counts more."""
 
     feeds: tuple[Feed, ...] = ()
-    staff: Callable[[Ask], Iterable[str]] = lambda _: ()
-    """The addresses of the account's staff, by one request."""
+    staff: Callable[[Fetcher], Iterable[str]] = lambda _: ()
+    """The addresses of the account's staff, by few requests."""

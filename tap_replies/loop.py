@@ -110,8 +110,8 @@ class Loop:
             )
 
     def _held_back(self) -> Iterator[list[Record]]:
-        if self._job.reading and (held := list(self._job.reading.rest())):
-            yield held
+        if self._job.reading:
+            yield from self._job.reading.rest()
 
     def _move(self) -> None:
         """Write the bookmark; everything up to it has been handed over."""

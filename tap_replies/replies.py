@@ -209,7 +209,7 @@ class Replies(ApiStream):
         staff = {*map(bare, job.connection.profile.addresses)}
         if spool.has_unsure():
             try:
-                staff |= set(map(bare, feeds.staff(job.fetcher.ask)))
+                staff |= set(map(bare, feeds.staff(job.fetcher)))
             except (StreamRefusedError, GoneError) as error:
                 self.run.tell(
                     f"{self.name}, account {job.account_id}: the list of staff may not be read, so "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.helpers._batch import BatchConfig
 
+from tap_replies.errors import masked
 from tap_replies.settings import WORDS, value_problem
 from tap_replies.source import Setting
 
@@ -86,5 +87,5 @@ def _batch_problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"batch_config: batch files take no notice of {name}; remove one of the two"
     try:
         _ = root.fs
-    except (ImportError, ValueError) as error:
-        yield f"batch_config: storage.root cannot be used ({error})"
+    except (ImportError, OSError, ValueError) as error:
+        yield f"batch_config: storage.root cannot be used ({masked(str(error))})"

@@ -74,7 +74,11 @@ class Telling:
                 yield page
                 page = []
         for feed, part in self._feeds.items():
-            page += self._firsts(feed, part.reading.rest())
+            for records in part.reading.rest():
+                page += self._firsts(feed, records)
+                if len(page) >= PAGE:
+                    yield page
+                    page = []
         if page:
             yield page
 

@@ -27,6 +27,7 @@ PACKAGE = "tap_replies"
 MOST_LINES = 300
 
 FOUNDATION = {
+    "ahead",
     "answers",
     "clean",
     "convert",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from support import catalog_of, held, sync
@@ -19,7 +20,7 @@ PAGE = 30
 @pytest.mark.parametrize("way", ["brand", "conversations"])
 def test_a_border_between_equal_messages(way: str, newer: int, fault: str | None) -> None:
     """Two equal messages are two rows at any place, even where a list must be read again."""
-    sizes = {"conversations": 1, "reamaze_conversations": 1, "reamaze_messages": 1}
+    sizes: dict[str, Any] = {"conversations": 1, "reamaze_conversations": 1, "reamaze_messages": 1}
     with Sandbox(now=NOW.isoformat(), **sizes) as sandbox:
         slug = next(iter(sandbox.world.account("", "reamaze").rows("conversations")))["slug"]
         said = {"op": "new_message", "source": "reamaze", "key": slug}

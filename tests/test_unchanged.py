@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HOUR = 3600
 OPT_OUTS = "mailchimp_unsubscribes"
+WALKED = "/3.0/reports/{id}/unsubscribed"
 PARTS = "/3.0/reports/{id}/sub-reports"
 EVERYTHING = catalog_of("accounts", *TRUTH_COLUMNS, "replies")
 MOST, MOST_MORE, CHANGED = 40, 20, 10
@@ -69,6 +70,25 @@ def test_a_large_account_at_rest_takes_few_requests() -> None:
         assert sandbox.stats()["total"] <= at_rest + MOST_MORE
         changed = third.records["mailchimp_conversation_messages"]
         assert {row["conversation_id"] for row in changed} >= set(threads)
+
+
+def test_only_what_moved_is_walked_again() -> None:
+    """Of a hundred campaigns that one more person left, hardly another than that is asked."""
+    with Sandbox(now=NOW, campaigns=100, unsubscribes=2) as sandbox:
+        state = _later(sandbox, 30 * 24).state
+        rested = _later(sandbox, 30 * 24 + 1, state)
+        at_rest = _asked(sandbox)[WALKED]
+        moved, unmoved = 0, []
+        for number, row in enumerate(list(sandbox.world.account("", "mailchimp").rows("reports"))):
+            if number % 10 == 0 and row["type"] == "regular":
+                left = {"op": "new_unsubscribe", "source": "mailchimp", "key": row["id"]}
+                sandbox.mutate(left)
+                found = _later(sandbox, 30 * 24 + 2 + number, rested.state)
+                assert row["id"] in {each["campaign_id"] for each in found.records[OPT_OUTS]}
+                moved += 1
+                unmoved.append(_asked(sandbox)[WALKED] - at_rest - moved)
+        assert moved >= 5
+        assert max(unmoved) <= 3 + 1  # what has no report of its own, and one by chance
 
 
 def test_parts_are_asked_for_once_a_day_at_rest(shop: Sandbox) -> None:

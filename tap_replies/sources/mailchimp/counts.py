@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, Any
 from tap_replies.times import moved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from tap_replies.job import Job
     from tap_replies.source import Row
 
-BUCKETS = 32
-SUM_BYTES = 5
+BUCKETS = 128
+"""So many that few campaigns that have not moved share one with a campaign that has."""
+
+SUM_BYTES = 3
 HOUR_BYTES = 3
+LISTED_BYTES = 5
 
 HOURS_TO_SHOW = 24
 """How long a list may lack what its report counts before it will never show it: the contact was
@@ -78,13 +81,9 @@ class Counts:
         self._job = job
         self.horizon = _horizon(job, job.reading.since if job.reading else None)
         self._hour = int(datetime.fromisoformat(job.started).timestamp() // 3600)
-        known = _unpacked(job.state.get("counts"), SUM_BYTES)
-        self._known = [int.from_bytes(each) for each in known]
-        gaps = _unpacked(job.state.get("gaps"), SUM_BYTES + HOUR_BYTES)
-        self._gaps = [
-            Gaps(int.from_bytes(each[:SUM_BYTES]), int.from_bytes(each[SUM_BYTES:]))
-            for each in gaps
-        ] or [Gaps()] * BUCKETS
+        known = [int.from_bytes(each) for each in _unpacked(job.state.get("counts"), SUM_BYTES)]
+        self._known = known if len(known) == BUCKETS else []
+        self._gaps = defaultdict(Gaps, _gaps_in(job.state.get("gaps")) if self._known else {})
         self._listed = 0
         self._lacking: defaultdict[int, list[str]] = defaultdict(list)
         self._noted: list[Sending] = []
@@ -92,7 +91,7 @@ class Counts:
 
     def see(self, row: Row) -> None:
         """Take in what a list says of an audience or a report."""
-        self._listed += int.from_bytes(_digest(repr(row), SUM_BYTES))
+        self._listed += int.from_bytes(_digest(repr(row), LISTED_BYTES))
 
     @cached_property
     def is_at_rest(self) -> bool:
@@ -101,7 +100,7 @@ class Counts:
         Figures of audiences and reports may be cached, so parts are asked for once a day in any
         case, and while a list lacks what may still show.
         """
-        if self._job.is_first or any(self._is_open(each) for each in self._gaps):
+        if self._job.is_first or any(self._is_open(each) for each in self._gaps.values()):
             return False
         digest, _, hour = str(self._job.state.get(REPORTS)).partition(":")
         is_recent = hour.isdecimal() and 0 <= self._hour - int(hour) < HOURS_AT_REST
@@ -109,7 +108,7 @@ class Counts:
 
     @property
     def _seen(self) -> str:
-        return f"{self._listed % (1 << 8 * SUM_BYTES):x}"
+        return f"{self._listed % (1 << 8 * LISTED_BYTES):x}"
 
     def _is_open(self, gaps: Gaps) -> bool:
         return bool(gaps.total) and self._hour - gaps.hour < HOURS_TO_SHOW
@@ -152,12 +151,14 @@ class Counts:
             for bucket in range(BUCKETS)
         ]
         packed = b"".join(
-            each.total.to_bytes(SUM_BYTES) + each.hour.to_bytes(HOUR_BYTES) for each in gaps
+            bytes([bucket]) + each.total.to_bytes(SUM_BYTES) + each.hour.to_bytes(HOUR_BYTES)
+            for bucket, each in enumerate(gaps)
+            if each.total
         )
         counts = b"".join(each.to_bytes(SUM_BYTES) for each in sums)
         return {
             "counts": _text(counts),
-            "gaps": _text(packed) if any(packed) else None,
+            "gaps": _text(packed) or None,
             REPORTS: f"{self._seen}:{self._hour}",
         }
 
@@ -196,12 +197,18 @@ def _text(packed: bytes) -> str:
     return base64.b64encode(packed).decode()
 
 
+def _gaps_in(text: Any) -> Iterator[tuple[int, Gaps]]:  # noqa: ANN401 - as below
+    for each in _unpacked(text, 1 + SUM_BYTES + HOUR_BYTES):
+        total, hour = each[1 : 1 + SUM_BYTES], each[1 + SUM_BYTES :]
+        yield each[0], Gaps(int.from_bytes(total), int.from_bytes(hour))
+
+
 def _unpacked(text: Any, size: int) -> list[bytes]:  # noqa: ANN401 - a state may be edited by hand
-    """The buckets in a text; none if it is not one of ours."""
+    """The parts of a text that are of one size; none if it is not one of ours."""
     try:
         packed = base64.b64decode(text or "", validate=True)
     except (binascii.Error, TypeError, ValueError):
         return []
-    if len(packed) != BUCKETS * size:
+    if len(packed) % size:
         return []
     return [packed[start : start + size] for start in range(0, len(packed), size)]

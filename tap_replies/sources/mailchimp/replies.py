@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from tap_replies.feed import CUSTOMER, REASON, STAFF, UNKNOWN, Feed, Feeds, Reply
+from tap_replies.paging import Collection
 from tap_replies.source import Request
 from tap_replies.sources.mailchimp.client import PAGING
 from tap_replies.sources.mailchimp.streams import (
@@ -13,11 +15,12 @@ from tap_replies.sources.mailchimp.streams import (
     Unsubscribes,
 )
 from tap_replies.sources.mailchimp.written import MemberActivity, SurveyResponses
+from tap_replies.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tap_replies.source import Ask
+    from tap_replies.fetch import Fetcher
 
     Record = Mapping[str, Any]
 
@@ -128,19 +131,17 @@ def list_opt_out(record: Record, _: Record) -> Reply | None:
     )
 
 
-def staff(ask: Ask) -> Iterator[str]:
-    """The addresses to which the answers to the newest 1,000 campaigns went.
+def staff(fetcher: Fetcher) -> Iterator[str]:
+    """The addresses to which the answers to the newest 1,000 campaigns went; one request.
 
     Source: API reference, "Campaigns", `settings.reply_to`.
     """
-    params = {
-        "fields": "campaigns.settings.reply_to",
-        "sort_field": "create_time",
-        "sort_dir": "DESC",
-        "count": PAGING.count,
-    }
-    answer = ask(Request("/campaigns", params, "the campaigns' reply-to addresses"))
-    for campaign in answer.get("campaigns") or ():
+    fields = "campaigns.id,campaigns.settings.reply_to,total_items"
+    params = {"fields": fields, "sort_field": "create_time", "sort_dir": "DESC"}
+    request = Request("/campaigns", params, "the campaigns' reply-to addresses")
+    collection = Collection(request, "campaigns", PAGING, itemgetter("id"))
+    first, _ = Walk(fetcher, collection).ends(last=False)
+    for campaign in first.rows:
         address = (campaign.get("settings") or {}).get("reply_to")
         if isinstance(address, str):
             yield address

@@ -46,7 +46,9 @@ class Listed:
 
     def share(self, job: Job) -> None:
         """Leave the list to the stream that opens the threads, if it is whole."""
-        if self._threads is not None and not job.tally.missing.total() + job.tally.without_key:
+        tally = job.tally
+        is_whole = not (tally.missing.total() or tally.without_key or tally.unproven)
+        if self._threads is not None and is_whole:
             job.connection.shared[_SHARED] = self
 
     def threads(self) -> Iterator[Row]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from tap_replies.feed import BOT, CUSTOMER, MESSAGE, NOTE, STAFF, UNKNOWN, Feed, Feeds, Reply
+from tap_replies.paging import Collection
 from tap_replies.source import Request
+from tap_replies.sources.reamaze.client import PAGING
 from tap_replies.sources.reamaze.messages import Messages
+from tap_replies.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tap_replies.source import Ask
+    from tap_replies.fetch import Fetcher
 
     Record = Mapping[str, Any]
 
@@ -70,16 +74,17 @@ def _follows_as_bot(user: Record, conversation: Record) -> bool:
     )
 
 
-def staff(ask: Ask) -> Iterator[str]:
+def staff(fetcher: Fetcher) -> Iterator[str]:
     """The addresses of the account's staff, private ones for notifications too.
 
     Source: Re:amaze API documentation, "Retrieving Staff".
     """
-    answer = ask(Request("/staff", {}, "the list of staff"))
-    for person in answer.get("staff") or ():
-        for name in ("email", "notification_email"):
-            if isinstance(person.get(name), str):
-                yield person[name]
+    request = Request("/staff", {}, "the list of staff")
+    for page in Walk(fetcher, Collection(request, "staff", PAGING, itemgetter("email"))):
+        for person in page.rows:
+            for name in ("email", "notification_email"):
+                if isinstance(person.get(name), str):
+                    yield person[name]
 
 
 FEEDS = Feeds(
