@@ -32,7 +32,7 @@ test: lint $(VENV)/target-jsonl.stamp $(VENV)/target-postgres.stamp
 test-all: lint $(VENV)/target-jsonl.stamp $(VENV)/target-postgres.stamp
 	$(BIN)/pytest -n auto --dist worksteal -m "long or not long"
 
-bench: $(VENV)/dev.stamp
+bench: $(VENV)/dev.stamp $(VENV)/target-jsonl.stamp $(VENV)/target-postgres.stamp
 	$(BIN)/python -m benchmarks
 
 lint: $(VENV)/dev.stamp

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 import time
+import traceback
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from benchmarks.harness import Figure
 
 CASES = ("flat", "latency", "unchanged", "start", "pipe", "batch", "memory", "growth")
+LOOPS = 5_000_000
 RESULT = Path(__file__).parents[1] / ".bench" / "last.json"
 
 
@@ -35,20 +38,46 @@ def main(wanted: list[str]) -> int:
         return 2
     begun = time.monotonic()
     found: list[Figure] = []
+    failed: list[str] = []
     for name in wanted or CASES:
-        for figure in import_module(f"benchmarks.{name}").figures():
-            found.append(figure)
-            show(figure)
-    machine = {"python": platform.python_version(), "processor": platform.machine()}
+        try:
+            for figure in import_module(f"benchmarks.{name}").figures():
+                found.append(figure)
+                show(figure)
+        except Exception:  # noqa: BLE001 - the other cases are to be measured all the same
+            traceback.print_exc()
+            failed.append(name)
+        write(found, failed, round(time.monotonic() - begun))
+    print(f"{time.monotonic() - begun:.0f} s; written to {RESULT.parent.name}/{RESULT.name}")
+    if failed:
+        print(f"FAILED: {', '.join(failed)}")
+    return 0 if not failed and all(figure.holds for figure in found) else 1
+
+
+def write(found: list[Figure], failed: list[str], seconds: int) -> None:
+    """Write what was found so far, and on what machine."""
+    machine = {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cores": os.cpu_count(),
+        "loops_a_second": round(speed()),
+    }
     result = {
         "machine": machine,
-        "seconds": round(time.monotonic() - begun),
+        "seconds": seconds,
+        "failed": failed,
         "figures": [{**asdict(figure), "holds": figure.holds} for figure in found],
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"{result['seconds']} s; written to {RESULT.parent.name}/{RESULT.name}")
-    return 0 if all(figure.holds for figure in found) else 1
+
+
+def speed() -> float:
+    """How many turns of an empty loop the machine makes now, which says what hour it has."""
+    begun = time.perf_counter()
+    for _ in range(LOOPS):
+        pass
+    return LOOPS / (time.perf_counter() - begun)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
@@ -25,33 +25,22 @@ if TYPE_CHECKING:
 LEVEL = 1
 """Of gzip: higher ones take several times as long for files that are little smaller."""
 
-CHUNK = 1 << 20
-"""Bytes of pages that are packed together, in Parquet as a row group. Each time, Python's lock
+CHUNK = 4 << 20
+"""Bytes of lines that are packed together, in Parquet as a row group. Each time, Python's lock
 changes hands; at the end of a file, what is left is waited for."""
 
 GZIP = 31
 """A window of 2^15 bytes, with the header of gzip (Python documentation, `zlib.compressobj`)."""
 
 
-class Page(Protocol):
-    """Records in the form in which they wait to be packed."""
-
-    @property
-    def nbytes(self) -> int:
-        """How many bytes they take."""
-
-
 class Content(Protocol):
-    """What a file holds. Pages are made where records are read, and packed by a worker."""
+    """What a file holds; both methods return its next bytes."""
 
-    def page(self, records: list[Record]) -> Page:
-        """Records as a page."""
-
-    def add(self, pages: list[Any]) -> bytes:
-        """Pack some pages of its own; returns the next bytes of the file."""
+    def add(self, pages: list[bytes]) -> Iterable[bytes]:
+        """Take over some pages of lines."""
 
     def end(self) -> bytes:
-        """The last bytes of the file."""
+        """Take over no more."""
 
 
 class Lines:
@@ -63,17 +52,12 @@ class Lines:
 
         self._zip = isal_zlib.compressobj(LEVEL, wbits=GZIP) if is_zipped else None
 
-    def page(self, records: list[Record]) -> memoryview:
-        """Records as lines."""
-        return memoryview(encode_lines(records))
-
-    def add(self, pages: list[memoryview]) -> bytes:
-        """Pack some lines."""
-        lines = b"".join(pages)
-        return self._zip.compress(lines) if self._zip else lines
+    def add(self, pages: list[bytes]) -> Iterable[bytes]:
+        """Take over some pages of lines."""
+        return map(self._zip.compress, pages) if self._zip else pages
 
     def end(self) -> bytes:
-        """The last bytes of the file."""
+        """Take over no more."""
         return self._zip.flush() if self._zip else b""
 
 
@@ -82,31 +66,27 @@ class Parquet:
 
     def __init__(self, schema: Schema, is_selected: IsSelected, *, is_zipped: bool) -> None:
         """Begin a file."""
-        import pyarrow as pa  # noqa: PLC0415 - an extra
-        from pyarrow import parquet  # noqa: PLC0415 - an extra
+        from pyarrow import BufferOutputStream, parquet  # noqa: PLC0415 - an extra
 
-        columns = arrow_schema(schema, is_selected)
-        self._row = pa.struct(columns)
+        self._schema = arrow_schema(schema, is_selected)
         # Unlike Python's own, it is written to without a wait for Python's lock.
-        self._file = pa.BufferOutputStream()
+        self._file = BufferOutputStream()
         compression = {"compression": "gzip", "compression_level": LEVEL} if is_zipped else {}
-        self._writer = parquet.ParquetWriter(self._file, columns, **compression)
+        self._writer = parquet.ParquetWriter(self._file, self._schema, **compression)
 
-    def page(self, records: list[Record]) -> pa.RecordBatch:
-        """Records as columns."""
-        import pyarrow as pa  # noqa: PLC0415 - an extra
+    def add(self, pages: list[bytes]) -> Iterable[bytes]:
+        """Take over some pages of lines as one row group; none are written before the end."""
+        from pyarrow import BufferReader, json  # noqa: PLC0415 - an extra
 
-        return pa.RecordBatch.from_struct_array(pa.array(records, self._row))
-
-    def add(self, pages: list[pa.RecordBatch]) -> bytes:
-        """Pack some columns as one row group."""
-        import pyarrow as pa  # noqa: PLC0415 - an extra
-
-        self._writer.write_table(pa.Table.from_batches(pages))
-        return b""
+        lines = b"".join(pages)
+        # A line must not be longer than two blocks.
+        read = json.ReadOptions(use_threads=False, block_size=len(lines))
+        parse = json.ParseOptions(explicit_schema=self._schema, unexpected_field_behavior="ignore")
+        self._writer.write_table(json.read_json(BufferReader(lines), read, parse))
+        return ()
 
     def end(self) -> bytes:
-        """The last bytes of the file, which are all of it."""
+        """Take over no more."""
         self._writer.close()
         return bytes(self._file.getvalue())
 
@@ -121,18 +101,21 @@ class File:
         self.url = storage.get_url(name)
         self.room = room
         self._open = partial(storage.open, name, "wb")
-        self._content = begin()
-        self._waiting: list[Page] = []
+        self._begin = begin
+        self._waiting: list[bytes] = []
         self._bytes = 0
         self._parts: list[bytes] = []
         self._done: list[Future[None]] = []
 
+    @cached_property
+    def _content(self) -> Content:
+        return self._begin()
+
     def take(self, page: list[Record], worker: Executor) -> list[Record]:
         """Have the worker pack a page; return the records that there is no room for."""
         taken = page[: self.room]
-        made = self._content.page(taken)
-        self._waiting.append(made)
-        self._bytes += made.nbytes
+        self._waiting.append(lines := encode_lines(taken))
+        self._bytes += len(lines)
         self.room -= len(taken)
         if self._bytes >= CHUNK:
             self._hand_over(worker)
@@ -158,8 +141,8 @@ class File:
             self._done.append(worker.submit(self._add, self._waiting))
             self._waiting, self._bytes = [], 0
 
-    def _add(self, pages: list[Page]) -> None:
-        self._parts.append(self._content.add(pages))
+    def _add(self, pages: list[bytes]) -> None:
+        self._parts += self._content.add(pages)
 
     def _finish(self) -> None:
         """Whoever reads the folder finds whole files only."""

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     Count = Callable[[str], None]
 
 LARGEST = 2**63
-EXACT = 2**53
-"""So far a float holds every whole number; Parquet takes no larger ones for floats."""
-
 NUMBER = re.compile(r"[+-]?\d{1,300}(\.\d{1,300})?([eE][+-]?\d{1,3})?")
 WORDS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
@@ -26,7 +23,7 @@ def integer(value: Any, count: Count) -> int | None:  # noqa: ANN401 - any JSON
     """A whole number of 64 bits."""
     if type(value) is int and -LARGEST <= value < LARGEST:
         return value
-    known = _finite(value, count)
+    known = number(value, count)
     if known is None:
         return None
     whole = int(known)
@@ -39,12 +36,7 @@ def integer(value: Any, count: Count) -> int | None:  # noqa: ANN401 - any JSON
 
 
 def number(value: Any, count: Count) -> float | None:  # noqa: ANN401 - any JSON
-    """A finite number; beyond 53 bits it is a float."""
-    known = _finite(value, count)
-    return known if known is None or -EXACT <= known <= EXACT else float(known)
-
-
-def _finite(value: Any, count: Count) -> float | None:  # noqa: ANN401 - any JSON
+    """A finite number; beyond 64 bits it is a float."""
     if type(value) is int and -LARGEST <= value < LARGEST:
         return value
     if value == "":

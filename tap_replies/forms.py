@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tap_replies.convert import EXACT, LARGEST
+from tap_replies.convert import LARGEST
 from tap_replies.times import utc_of
 
 if TYPE_CHECKING:
@@ -27,14 +27,16 @@ SHORT_KEY = LONGEST_KEY // 4
 MOST_FORMS = 200
 """Forms of one object that get a function; an API that invents keys must not fill the memory."""
 
+_INT = "type({v}) is int and -LARGEST <= {v} < LARGEST"
+
 # What is done to a value of each kind; {r} is its place in the row, {f} fits an object or array,
 # {c} converts all else.
 _STEPS = {
     "string": ("type({v}) is str", "if not {v}: {r} = None"),
     "key": ("type({v}) is str and len({v}) <= SHORT_KEY", "pass"),
     "date-time": ("type({v}) is str and {v}", "{r} = utc_of({v}) or {c}({v})"),
-    "integer": ("type({v}) is int and -LARGEST <= {v} < LARGEST", "pass"),
-    "number": ("type({v}) is float or type({v}) is int and -EXACT <= {v} <= EXACT", "pass"),
+    "integer": (_INT, "pass"),
+    "number": (f"type({{v}}) is float or {_INT}", "pass"),
     "boolean": ("type({v}) is bool", "pass"),
     "object": ("type({v}) is dict", "{r} = {f}({v})"),
     "array": ("type({v}) is list", "if {v}: {r} = {f}({v})"),
@@ -52,7 +54,6 @@ def function_for(
     """
     blank = {column: None for column in columns if column not in row}
     names: dict[str, Any] = {
-        "EXACT": EXACT,
         "LARGEST": LARGEST,
         "SHORT_KEY": SHORT_KEY,
         "utc_of": utc_of,

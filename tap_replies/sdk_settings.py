@@ -78,7 +78,8 @@ def _batch_problems(config: Mapping[str, Any]) -> Iterator[str]:
         return
     if encoding.format == "parquet":
         try:
-            importlib.import_module("pyarrow.parquet")
+            for name in ("pyarrow.json", "pyarrow.parquet"):
+                importlib.import_module(name)
         except ImportError:
             yield NO_PYARROW
     # The SDK writes the records as the stream gives them, beside the schema that the maps make.

@@ -233,6 +233,25 @@ def test_old_threads_are_told_to_be_old() -> None:
         assert not [each for each in window.log if "past Conversations only" in each]
 
 
+def test_a_slow_list_of_campaigns_names_its_staff_all_the_same() -> None:
+    """The address of an old campaign counts although the page that shows it came in halves."""
+    with Sandbox(now=NOW, conversations=3, campaigns=600) as sandbox:
+        thread = next(iter(sandbox.world.account("", "mailchimp").rows("conversations")))["id"]
+        writer = "help@agency.example"
+        said = {"op": "new_message", "source": "mailchimp", "key": thread}
+        sandbox.mutate({**said, "row": {"from_email": writer}})
+        rows = sandbox.world.account("", "mailchimp").rows("campaigns")
+        oldest = min(rows, key=lambda row: row["create_time"])
+        changed = {"settings": {**oldest["settings"], "reply_to": writer}}
+        update = {"op": "update", "collection": "mailchimp.campaigns", "key": oldest["id"]}
+        sandbox.mutate({**update, "row": changed})
+        slow = {"kind": "status", "status": 504, "path": "/3.0/campaigns"}
+        sandbox.control(faults=[slow | {"query": {"count": "1000"}}])
+        after = run(sandbox, None, ALONE).records["replies"]
+        roles = {row["author_role"] for row in after if row["author_email"] == writer}
+        assert roles == {"staff"}
+
+
 MEASURED = """
 import atexit, re, runpy
 from pathlib import Path

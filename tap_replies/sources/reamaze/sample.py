@@ -6,6 +6,8 @@ Its documentation does not say whether a conversation's initial message is in it
 from __future__ import annotations
 
 import hashlib
+from array import array
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tap_replies.sources.reamaze.keys import keyed
@@ -35,7 +37,7 @@ class Sample:
         """Choose from the list of conversations; one request."""
         self._job = job
         self._thread = thread
-        self._emitted: set[int] = set()
+        self._emitted = array("q")
         listed, _ = Walk(job.fetcher, all_conversations(job)).ends(last=False)
         begun = [str(row["slug"]) for row in listed.rows if self._began_within(row)]
         self._given: dict[str, set[str]] = {slug: set() for slug in begun[: MOST_THREADS // 2]}
@@ -45,14 +47,18 @@ class Sample:
     def take(self, rows: list[Row]) -> None:
         """Note what a window gave."""
         for row in rows:
-            self._emitted.add(hash(row["message_key"]))
+            self._emitted.append(hash(row["message_key"]))
             slug = row["conversation_slug"]
             if slug in self._given or (slug and self._enters(slug, row)):
                 self._given[slug].add(row["message_key"])
 
     def unseen(self, row: Row) -> bool:
         """Whether no window gave this message."""
-        return hash(row["message_key"]) not in self._emitted
+        return hash(row["message_key"]) not in self._given_keys
+
+    @cached_property
+    def _given_keys(self) -> frozenset[int]:
+        return frozenset(self._emitted)
 
     def incomplete(self) -> str | None:
         """A conversation whose thread holds more than the windows gave, if there is one."""
