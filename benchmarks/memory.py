@@ -37,12 +37,24 @@ NOT_REMEMBERED: dict[str, Callable[[int], Shape]] = {
 """Streams of many lists, of which each is forgotten at its end."""
 
 
+AGAIN = 50_000
+ALL_OF_TIME = 1_000_000
+"""Minutes; so long an overlap that every row lies in it."""
+
+
 def peak(stream: str, shape: Shape, rows: int) -> float:
     """Megabytes at so many rows."""
     with repeated(*shape) as place:
         outcome = tap(place, [stream], heads=True)
     assert outcome.count("RECORD") >= rows
     return outcome.peak_mb
+
+
+def peak_again(stream: str, shape: Shape) -> float:
+    """Megabytes of a second run that holds all rows against those of the first."""
+    with repeated(*shape) as place:
+        first = tap(place, [stream], heads=True)
+        return tap(place, [stream], first.state, heads=True, lookback_minutes=ALL_OF_TIME).peak_mb
 
 
 def figures() -> Iterator[Figure]:
@@ -53,3 +65,8 @@ def figures() -> Iterator[Figure]:
         yield Figure(stream, f"peak at {MANY:,} rows", many, "MB", most=MOST_MB)
         if stream in NOT_REMEMBERED:
             yield Figure(stream, "growth of it", many / few, "x", most=FLAT)
+    for stream, shape in REMEMBERED.items():
+        again = peak_again(stream, shape(AGAIN))
+        yield Figure(
+            stream, f"peak of a second run, overlap of {AGAIN:,}", again, "MB", most=MOST_MB
+        )

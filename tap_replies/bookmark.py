@@ -167,9 +167,8 @@ class Reading:
             self.known[place * len(part) :].startswith(part)
             for place, part in enumerate(fingerprint.parts())
         ]
-        for key, _ in list(self.held or ()):
-            if self.held and is_known[bucket_of(key)]:
-                self.held.drop(key)
+        if self.held:
+            self.held.drop_where(lambda key: is_known[bucket_of(key)])
         self._free()
         while records := self._freed.take(TAKEN):
             yield records

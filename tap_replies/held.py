@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     Key = tuple[Any, ...]
     Record = dict[str, Any]
@@ -50,6 +50,11 @@ class Held:
         """Forget a record, if there is one with this key."""
         self._bytes -= len(self._records.pop(key, b""))
 
+    def drop_where(self, is_unwanted: Callable[[Key], bool]) -> None:
+        """Forget the records with such keys."""
+        for key in [*filter(is_unwanted, self._records)]:
+            self.drop(key)
+
     def update(self, other: Held) -> None:
         """Keep those of another too."""
         self._records |= other._records
@@ -58,7 +63,7 @@ class Held:
     def take(self, most: int) -> list[Record]:
         """Hand out some records, which are not kept any longer."""
         found = []
-        for key in list(islice(self._records, most)):
+        for key in [*islice(self._records, most)]:
             found.append(_decode(self._records[key]))
             self.drop(key)
         return found

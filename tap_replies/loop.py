@@ -169,17 +169,20 @@ class Loop:
     def _lacks(self) -> bool:
         """Whether rows are missing without which the reading is to fail."""
         tally = self._job.tally
-        is_short = tally.missing.total() > 0 or tally.unproven > 0
+        is_short = tally.missing.total() + tally.unproven + tally.without_key > 0
         return is_short and self._config["on_count_mismatch"] == "fail"
 
     def _check_count(self) -> None:
         tally = self._job.tally
         missing = tally.missing.total()
-        if not (missing or tally.unproven) or self._config["on_count_mismatch"] == "ignore":
+        told = {
+            f"the API counts {missing} rows more than it gave": missing,
+            f"{tally.without_key} rows lack what their key is made of": tally.without_key,
+            f"the API does not say how many rows it holds ({tally.unproven} lists)": tally.unproven,
+        }
+        if not any(told.values()) or self._config["on_count_mismatch"] == "ignore":
             return
-        message = f"the API counts {missing} rows more than it gave"
-        if not missing:
-            message = f"the API does not say how many rows it holds ({tally.unproven} lists)"
+        message = "; ".join(text for text, figure in told.items() if figure)
         if self._lacks:
             raise ResultMismatchError(message)
         logger.warning("%s, account %s: %s", self._stream.name, self._job.account_id, message)

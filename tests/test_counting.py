@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from counting import counted, summaries
+from odd_answers import odd_answers
 from support import catalog_of, emitted, held, run_cli, sync
 
 from tap_replies.sandbox import Sandbox
@@ -266,3 +267,15 @@ def test_no_summary_tells_what_rows_hold(own: Sandbox, log: pytest.LogCaptureFix
         assert not [text for text in texts if len(text) > 10 and text in rest]
         assert "@" not in rest
         assert rest.count("brand_new") == (stream not in {"accounts", "replies"})
+
+
+@pytest.mark.parametrize("rule", ["warn", "fail", "ignore"])
+def test_rows_that_no_table_can_hold_are_told(rule: str) -> None:
+    """Rows without what their key is made of are a mismatch, as they are missing downstream."""
+    stream = "reamaze_conversations"
+    with odd_answers() as config:
+        run = sync({**config, "on_count_mismatch": rule}, catalog=catalog_of(stream))
+    told = [line for line in run.log if "rows lack what their key is made of" in line]
+    assert len(told) == (rule != "ignore")
+    assert bool(run.failures) == (rule == "fail")
+    assert ("replication_key_value" in str(run.state)) == (rule != "fail")
