@@ -30,9 +30,12 @@ UPDATE said SET is_second = 1 WHERE once IS NOT NULL AND EXISTS (
 )
 """
 _NAME_NEWEST = """
-UPDATE said SET id = once WHERE once IS NOT NULL AND NOT EXISTS (
-    SELECT 1 FROM said AS newer WHERE newer.once = said.once AND newer.feed = said.feed
-    AND (COALESCE(newer.sent_at, ''), newer.id) > (COALESCE(said.sent_at, ''), said.id)
+UPDATE said SET id = once WHERE (feed, id) IN (
+    SELECT feed, id FROM (
+        SELECT feed, id, ROW_NUMBER() OVER (
+            PARTITION BY feed, once ORDER BY COALESCE(sent_at, '') DESC, id DESC
+        ) AS place FROM said WHERE once IS NOT NULL
+    ) WHERE place = 1
 )
 """
 _THREADS = """

@@ -253,6 +253,20 @@ def test_a_staff_list_that_is_refused_is_told_once(desk: Sandbox) -> None:
     assert row["author_role"] == "customer"
 
 
+def test_messages_of_one_second(desk: Sandbox) -> None:
+    """Mailchimp's times are whole seconds; all that was said in one of them is there."""
+    thread = next(iter(desk.world.account("", "mailchimp").rows("conversations")))["id"]
+    bodies = [f"line {number}" for number in range(60)]
+    for number, body in enumerate(bodies):
+        when = BEGUN.replace("00", f"{number // 10:02}", 1)
+        said = {"op": "new_message", "source": "mailchimp", "key": thread, "when": when}
+        desk.mutate({**said, "row": {"message": body}})
+    found = run(desk, None, CATALOG)
+    assert found.failures == []
+    rows = [row for row in found.records["replies"] if row["body"] in bodies]
+    assert len({row["reply_id"] for row in rows}) == len(rows) == len(bodies)
+
+
 def test_ids_outlive_edits_and_full_refreshes(desk: Sandbox) -> None:
     """A row whose text was edited comes again under its id; a new reading gives the same ids."""
     desk.mutate(conversation("lamp", BEGUN), letter("lamp", 0, BEGUN, BEGUN, CUSTOMER))
