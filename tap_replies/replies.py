@@ -22,7 +22,6 @@ from tap_replies.job import Job
 from tap_replies.listener import Listener, own_state
 from tap_replies.loop import Loop
 from tap_replies.reply import Authors, bare
-from tap_replies.spool import Spool
 from tap_replies.stream import ApiStream
 from tap_replies.telling import Part, Telling
 from tap_replies.timing import UNTIMED
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from tap_replies.bookmark import Reading
     from tap_replies.feed import Feed, Feeds
     from tap_replies.run import Connection
+    from tap_replies.spool import Spool
 
 TOLD = "told"
 """Where the fingerprint of the emitted rows lies in the state of a feed."""
@@ -132,6 +132,8 @@ class Replies(ApiStream):
             self._move(job, heard, readings)
 
     def _spool(self, connection: Connection) -> Spool:
+        from tap_replies.spool import Spool  # noqa: PLC0415 - a database, only where it is needed
+
         if connection not in self._spools:
             self._spools[connection] = Spool()
             self.run.kept.callback(self._spools[connection].close)
