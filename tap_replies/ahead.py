@@ -8,6 +8,7 @@ in the middle of one that it runs. As a greenlet it can.
 from __future__ import annotations
 
 import threading
+from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -29,11 +30,6 @@ class _Greenlet(greenlet):
         self.parent = getcurrent()
         return self.switch()
 
-    def leave(self, awaited: Futures, items: list[Any]) -> None:
-        """Go back to whoever let it go on, until it may again."""
-        if self.parent:
-            self.parent.switch((awaited, items))
-
 
 class Ahead(Generic[T]):
     """The items of an iterable, as far as they can be had."""
@@ -44,7 +40,7 @@ class Ahead(Generic[T]):
         """One of these must be done before there is an item; none if there may be one now."""
 
         self._thread = threading.get_ident()
-        self._greenlet = _Greenlet(partial(self._run, items))
+        self._greenlet = _Greenlet(partial(_run, items))
 
     @property
     def is_over(self) -> bool:
@@ -67,22 +63,33 @@ class Ahead(Generic[T]):
         return items
 
     def close(self) -> None:
-        """Leave off."""
-        # What a failed run leaves may be swept up in any thread; greenlet then sees to it itself.
+        """Leave off, and have the iterable do so."""
+        # What a failed run leaves may be swept up in another thread, where no greenlet can go on.
         if self._thread == threading.get_ident():
             self._greenlet.parent = getcurrent()
             self._greenlet.throw()
 
-    def _run(self, items: Iterable[T]) -> tuple[Futures, list[T]]:
+
+def _run(items: Iterable[Any]) -> tuple[Futures, list[Any]]:
+    try:
         for item in items:
-            self._greenlet.leave(frozenset(), [item])
-        return frozenset(), []
+            _leave(frozenset(), [item])
+    finally:
+        if isinstance(items, Generator):
+            items.close()
+    return frozenset(), []
+
+
+def _leave(awaited: Futures, items: list[Any]) -> bool:
+    """Go back to whoever let it go on, until it may again; false if there is nobody."""
+    current = getcurrent()
+    if not isinstance(current, _Greenlet) or current.parent is None:
+        return False
+    current.parent.switch((awaited, items))
+    return True
 
 
 def wait_for_one(futures: Collection[Future[Any]], seconds: float) -> None:
     """Return once a future is done or some seconds are over; meanwhile others may go on."""
-    current = getcurrent()
-    if isinstance(current, _Greenlet):
-        current.leave(frozenset(futures), [])
-    else:
+    if not _leave(frozenset(futures), []):
         wait(futures, timeout=seconds, return_when=FIRST_COMPLETED)

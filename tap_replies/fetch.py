@@ -107,7 +107,7 @@ class Fetcher:
                 if waiting:
                     request, future = waiting[0]
                     if not future.done():
-                        self._wait_for_one(future, *rest.awaited)
+                        self._wait_for_one(future, *(rest.awaited if has_room() else ()))
                         continue
                     waiting.popleft()
                     self._held -= 1

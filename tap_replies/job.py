@@ -118,6 +118,11 @@ class Job:
         """Whether no bookmark was there to start from."""
         return self.reading is None or self.reading.since is None
 
+    @property
+    def _few(self) -> int:
+        """How many pages of rows that lead to others are asked for ahead: they must leave room."""
+        return self.fetcher.max_connections // 2 or 1
+
     def walk(self, collection: Collection) -> Iterator[Page]:
         """All pages of a collection whose rows are this stream's."""
         walk = Walk(self.fetcher, collection)
@@ -133,7 +138,7 @@ class Job:
 
     def parents(self, collection: Collection) -> Iterator[Row]:
         """All rows of a collection that leads to this stream's."""
-        walk = Walk(self.fetcher, collection, ahead=self.fetcher.max_connections // 2 or 1)
+        walk = Walk(self.fetcher, collection, ahead=self._few)
         for page in walk:
             yield from page.rows
         self._lead(walk)
@@ -153,7 +158,8 @@ class Job:
         otherwise they only lead to them. With `at_once` all rows of a parent come as one page.
         """
         read = refused = 0
-        for parent, walk in fan_out(self.fetcher, parents, collection_of):
+        ahead = None if counted else self._few
+        for parent, walk in fan_out(self.fetcher, parents, collection_of, ahead=ahead):
             try:
                 if isinstance(walk, Exception):
                     raise walk
@@ -180,7 +186,7 @@ class Job:
 
         With `counted` the rows are this stream's, otherwise they only lead to them.
         """
-        walk = Walk(self.fetcher, collection, may_stop=True)
+        walk = Walk(self.fetcher, collection, ahead=None if counted else self._few, may_stop=True)
         try:
             yield from walk
         finally:

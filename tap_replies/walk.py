@@ -273,11 +273,16 @@ class Walk:
 
 
 def fan_out(
-    fetcher: Fetcher, parents: Iterable[P], collection_of: Callable[[P], Collection]
+    fetcher: Fetcher,
+    parents: Iterable[P],
+    collection_of: Callable[[P], Collection],
+    *,
+    ahead: int | None = None,
 ) -> Iterator[tuple[P, Walk | Refusal]]:
     """The collection of each parent, in their order; first pages are fetched ahead.
 
-    A parent whose collection is gone or refused comes with the error in its place.
+    A parent whose collection is gone or refused comes with the error in its place. `ahead` limits
+    how many further pages of each are asked for ahead.
     """
     under_way: deque[tuple[P, Collection]] = deque()
 
@@ -292,4 +297,4 @@ def fan_out(
         if isinstance(answer, Refusal):
             yield parent, answer
         else:
-            yield parent, Walk(fetcher, collection, answer)
+            yield parent, Walk(fetcher, collection, answer, ahead=ahead)

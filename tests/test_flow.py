@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from live import Running
 from singer_sdk import Stream
-from support import catalog_of
+from support import catalog_of, sync
 
 from tap_replies.sandbox import Sandbox
+from tap_replies.sandbox.stats import Stats, Visit
+from tap_replies.sources.mailchimp.client import PAGING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +67,30 @@ def test_what_has_come_leaves_while_parents_are_awaited(
             running.until(lambda run: run.lines > rows and is_awaited())
             assert is_awaited()
             assert len(running.found.records[stream]) >= rows
+
+
+def test_a_long_listing_leaves_room_for_what_it_leads_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contacts that are listed ahead do not take the place of their feeds, which stay many."""
+    at_once: list[int] = []
+    begin = Stats.begin
+
+    def noting(stats: Stats, visit: Visit, endpoint: str) -> None:
+        begin(stats, visit, endpoint)
+        if endpoint.endswith("/activity-feed"):
+            at_once.append(stats.flying["all"])
+
+    monkeypatch.setattr(Stats, "begin", noting)
+    whole_pages = PAGING.count
+    object.__setattr__(PAGING, "count", 31)
+    try:
+        with Sandbox(lists=1, members=600, latency_ms=40) as sandbox:
+            run = sync(sandbox.config(), catalog=catalog_of("mailchimp_member_activity"))
+    finally:
+        object.__setattr__(PAGING, "count", whole_pages)
+    assert run.failures == []
+    later = at_once[len(at_once) // 4 : -20]
+    assert len(at_once) >= 300
+    assert sum(later) / len(later) >= 6
 
 
 LOOPS = {

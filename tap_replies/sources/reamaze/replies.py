@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from tap_replies.feed import BOT, CUSTOMER, MESSAGE, NOTE, STAFF, UNKNOWN, Feed, Feeds, Reply
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tap_replies.fetch import Fetcher
+    from tap_replies.source import Row
 
     Record = Mapping[str, Any]
 
@@ -80,11 +80,13 @@ def staff(fetcher: Fetcher) -> Iterator[str]:
     Source: Re:amaze API documentation, "Retrieving Staff".
     """
     request = Request("/staff", {}, "the list of staff")
-    for page in Walk(fetcher, Collection(request, "staff", PAGING, itemgetter("email"))):
+    for page in Walk(fetcher, Collection(request, "staff", PAGING, _addresses)):
         for person in page.rows:
-            for name in ("email", "notification_email"):
-                if isinstance(person.get(name), str):
-                    yield person[name]
+            yield from (each for each in _addresses(person) if isinstance(each, str))
+
+
+def _addresses(person: Row) -> tuple[Any, ...]:
+    return person.get("email"), person.get("notification_email")
 
 
 FEEDS = Feeds(
