@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.harness import Figure, Server, server, tap
@@ -13,6 +14,10 @@ LATENCY_MS = 80
 CONNECTIONS = 8
 MOST_CONNECTIONS = 10
 BOUND = 1.25
+ROUNDS = 3
+SHORT = 5.0
+"""Seconds; longer runs are disturbed less."""
+
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "200 campaigns x 5 opt-outs": (
@@ -31,11 +36,15 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def timed(place: Server, stream: str, latency: int, connections: int) -> tuple[float, int]:
-    """Seconds and requests of one run."""
-    place.reset()
+    """Seconds and requests of one run; of a short one, of the fastest of some."""
     place.control(latency_ms=latency)
-    seconds = tap(place, [stream], max_connections=connections).seconds
-    return seconds, place.stats()["total"]
+    fastest = math.inf
+    for _ in range(ROUNDS):
+        place.reset()
+        fastest = min(fastest, tap(place, [stream], max_connections=connections).seconds)
+        if fastest > SHORT:
+            break
+    return fastest, place.stats()["total"]
 
 
 def figures() -> Iterator[Figure]:
