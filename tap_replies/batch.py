@@ -48,9 +48,11 @@ class Lines:
 
     def __init__(self, *, is_zipped: bool) -> None:
         """Begin a file."""
-        from isal import isal_zlib  # noqa: PLC0415 - only for batch files
+        self._zip = None
+        if is_zipped:
+            from isal import isal_zlib  # noqa: PLC0415 - only for zipped batch files
 
-        self._zip = isal_zlib.compressobj(LEVEL, wbits=GZIP) if is_zipped else None
+            self._zip = isal_zlib.compressobj(LEVEL, wbits=GZIP)
 
     def add(self, pages: list[bytes]) -> Iterable[bytes]:
         """Take over some pages of lines."""

@@ -142,7 +142,8 @@ def staff(fetcher: Fetcher) -> Iterator[str]:
     collection = Collection(request, "campaigns", PAGING, itemgetter("id"))
     first, _ = Walk(fetcher, collection).ends(last=False)
     for campaign in first.rows:
-        address = (campaign.get("settings") or {}).get("reply_to")
+        settings = campaign.get("settings") if isinstance(campaign, dict) else None
+        address = settings.get("reply_to") if isinstance(settings, dict) else None
         if isinstance(address, str):
             yield address
 
