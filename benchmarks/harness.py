@@ -146,18 +146,31 @@ def catalog(*streams: str) -> dict[str, Any]:
     return found
 
 
-def contest(contestant: str, settings: dict[str, Any], *, heads: bool = False) -> Outcome:
+READER = "import sys\nfor line in sys.stdin.buffer: pass"
+"""The least that a target does."""
+
+
+def contest(
+    contestant: str, settings: dict[str, Any], *, heads: bool = False, piped: bool = False
+) -> Outcome:
     """Run a contestant (a script of this folder) in a process of its own, into a file.
 
-    With `heads` only the first bytes of each record are kept.
+    With `heads` only the first bytes of each record are kept; if it is `piped`, into another
+    process, and nothing is kept.
     """
     with tempfile.TemporaryDirectory() as folder:
         out, told = Path(folder, "out.jsonl"), Path(folder, "told.json")
         given = Path(folder, "given.json")
         given.write_text(json.dumps(settings))
         command = [sys.executable, str(HERE / f"{contestant}.py"), str(given), str(told)]
-        with out.open("wb") as stream:
-            subprocess.run(command, stdout=stream, check=True, timeout=PATIENCE)
+        out.touch()
+        if piped:
+            reading = subprocess.Popen([sys.executable, "-c", READER], stdin=subprocess.PIPE)
+            with reading:
+                subprocess.run(command, stdout=reading.stdin, check=True, timeout=PATIENCE)
+        else:
+            with out.open("wb") as stream:
+                subprocess.run(command, stdout=stream, check=True, timeout=PATIENCE)
         figures = json.loads(told.read_text())
         with out.open("rb") as lines:
             kept = [
@@ -172,6 +185,7 @@ def tap(
     state: dict[str, Any] | None = None,
     *,
     heads: bool = False,
+    piped: bool = False,
     **options: object,
 ) -> Outcome:
     """Run the tap on some streams."""
@@ -180,7 +194,7 @@ def tap(
         "catalog": catalog(*streams),
         "state": state,
     }
-    return contest("timed_tap", settings, heads=heads)
+    return contest("timed_tap", settings, heads=heads, piped=piped)
 
 
 def fastest(outcomes: Iterator[Outcome]) -> Outcome:

@@ -8,12 +8,15 @@ import json
 import socket
 import ssl
 import time
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import requests
+from isal import igzip_lib, isal_zlib
 from urllib3.exceptions import DecodeError, IncompleteRead
+from urllib3.response import GzipDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +26,13 @@ LONGEST_RETRY_AFTER = 300.0
 
 READ_BYTES = 1 << 18
 MOST_DIGITS = 4300
+ZIPPED = frozenset({"gzip", "x-gzip"})
+
+GZIP = 31
+"""A window of 2^15 bytes, with the header of gzip (Python documentation, `zlib.decompress`)."""
+
+MOST_TIMES = 1032
+"""So many times their own bytes is the most that deflated bytes can stand for."""
 
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError)
 _decode = msgspec.json.Decoder().decode
@@ -53,11 +63,16 @@ def decode(body: bytes) -> tuple[Any, bool]:
         ValueError: The body is not JSON, or nested too deep to be read.
     """
     try:
-        return _decode(body), b"\\u0000" in body
+        return _decode(body), has_nul(body)
     except _BROKEN:
         return _leniently(body.decode("utf-8-sig", "replace")), True
     except RecursionError:
         raise ValueError("nested too deep") from None
+
+
+def has_nul(body: bytes) -> bool:
+    """Whether U+0000 is written somewhere in a JSON body."""
+    return body.rfind(b"\\u0000") >= 0  # Python looks from the end three times as fast
 
 
 def document(body: bytes) -> Document:
@@ -130,15 +145,37 @@ def as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def read_body(response: requests.Response, deadline: float) -> bytes:
-    """The whole body, or `TimeoutError` once the deadline is over, however slowly it drips."""
+    """The whole body, or `TimeoutError` once the deadline is over, however slowly it drips.
+
+    Raises:
+        DecodeError: It cannot be unpacked.
+    """
+    is_zipped = response.headers.get("Content-Encoding", "").lower() in ZIPPED
     parts = []
-    while part := response.raw.read1(READ_BYTES, decode_content=True):
+    while part := response.raw.read1(READ_BYTES, decode_content=not is_zipped):
         parts.append(part)
         if time.monotonic() > deadline:
             response.close()
             raise TimeoutError
     response.raw.release_conn()
-    return b"".join(parts)
+    body = b"".join(parts)
+    return _unzipped(body) if is_zipped else body
+
+
+def _unzipped(body: bytes) -> bytes:
+    """What a body that was zipped holds, had at once if its end tells how many bytes that is.
+
+    Bit by bit, the thread would wait for Python's lock at each of them.
+    """
+    size = int.from_bytes(body[-4:], "little")
+    with contextlib.suppress(igzip_lib.IsalError):
+        whole: bytes = isal_zlib.decompress(body, GZIP, min(size, len(body) * MOST_TIMES) or 1)
+        if len(whole) == size:
+            return whole
+    try:
+        return GzipDecoder().decompress(body)
+    except zlib.error as error:
+        raise DecodeError(str(error)) from None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

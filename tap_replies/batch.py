@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 LEVEL = 1
 """Of gzip: higher ones take several times as long for files that are little smaller."""
 
-CHUNK = 4 << 20
-"""Bytes of lines that are packed together, in Parquet as a row group. Each time, Python's lock
+CHUNK = 8 << 20
+"""Bytes of records that are packed together, in Parquet as a row group. Each time, Python's lock
 changes hands; at the end of a file, what is left is waited for."""
 
 GZIP = 31
@@ -36,11 +36,11 @@ GZIP = 31
 class Content(Protocol):
     """What a file holds; both methods return its next bytes."""
 
-    def add(self, pages: list[bytes]) -> Iterable[bytes]:
-        """Take over some pages of lines."""
+    def add(self, lines: bytes) -> bytes:
+        """Pack some records, each a line of JSON."""
 
     def end(self) -> bytes:
-        """Take over no more."""
+        """Pack no more."""
 
 
 class Lines:
@@ -54,12 +54,12 @@ class Lines:
 
             self._zip = isal_zlib.compressobj(LEVEL, wbits=GZIP)
 
-    def add(self, pages: list[bytes]) -> Iterable[bytes]:
-        """Take over some pages of lines."""
-        return map(self._zip.compress, pages) if self._zip else pages
+    def add(self, lines: bytes) -> bytes:
+        """Pack some records, each a line of JSON."""
+        return self._zip.compress(lines) if self._zip else lines
 
     def end(self) -> bytes:
-        """Take over no more."""
+        """Pack no more."""
         return self._zip.flush() if self._zip else b""
 
 
@@ -76,19 +76,18 @@ class Parquet:
         compression = {"compression": "gzip", "compression_level": LEVEL} if is_zipped else {}
         self._writer = parquet.ParquetWriter(self._file, self._schema, **compression)
 
-    def add(self, pages: list[bytes]) -> Iterable[bytes]:
-        """Take over some pages of lines as one row group; none are written before the end."""
+    def add(self, lines: bytes) -> bytes:
+        """Pack some records as one row group; none are written before the end."""
         from pyarrow import BufferReader, json  # noqa: PLC0415 - an extra
 
-        lines = b"".join(pages)
         # A line must not be longer than two blocks.
         read = json.ReadOptions(use_threads=False, block_size=len(lines))
         parse = json.ParseOptions(explicit_schema=self._schema, unexpected_field_behavior="ignore")
         self._writer.write_table(json.read_json(BufferReader(lines), read, parse))
-        return ()
+        return b""
 
     def end(self) -> bytes:
-        """Take over no more."""
+        """Pack no more."""
         self._writer.close()
         return bytes(self._file.getvalue())
 
@@ -106,7 +105,7 @@ class File:
         self._begin = begin
         self._waiting: list[bytes] = []
         self._bytes = 0
-        self._parts: list[bytes] = []
+        self._packed: list[bytes] = []
         self._done: list[Future[None]] = []
 
     @cached_property
@@ -144,14 +143,15 @@ class File:
             self._waiting, self._bytes = [], 0
 
     def _add(self, pages: list[bytes]) -> None:
-        self._parts += self._content.add(pages)
+        # Together, as each call has to wait for Python's lock.
+        self._packed.append(self._content.add(b"".join(pages)))
 
     def _finish(self) -> None:
         """Whoever reads the folder finds whole files only."""
-        self._parts.append(self._content.end())
+        self._packed.append(self._content.end())
         try:
             with self._open() as file:
-                file.writelines(self._parts)
+                file.writelines(self._packed)
         except Exception as error:  # noqa: BLE001 - each kind of storage has its own
             why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
             msg = (

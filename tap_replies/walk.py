@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from tap_replies.answers import decode_items
+from tap_replies.answers import decode_items, has_nul
 from tap_replies.errors import Refusal, RequestFailedError
 from tap_replies.known import Known
 from tap_replies.paging import Answer, Page
@@ -241,7 +241,7 @@ class Walk:
             msg = f"{self._collection.request.about} answered without {self._collection.rows_key!r}"
             raise RequestFailedError(msg)
         total = self._collection.paging.total(envelope)
-        return Answer(items, b"\\u0000" in document.body, total, index, envelope)
+        return Answer(items, has_nul(document.body), total, index, envelope)
 
     def _joins(self, page: Answer, part: Answer) -> bool:
         """Whether a part of a page that was asked for in parts begins with the row before it."""
