@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Futures = frozenset[Future[Any]]
 
+POLL_SECONDS = 0.2
+
 
 class _Greenlet(greenlet):
     """One of this module; a program that runs the tap may have others."""
@@ -89,7 +91,7 @@ def _leave(awaited: Futures, items: list[Any]) -> bool:
     return True
 
 
-def wait_for_one(futures: Collection[Future[Any]], seconds: float) -> None:
-    """Return once a future is done or some seconds are over; meanwhile others may go on."""
+def wait_for_one(futures: Collection[Future[Any]]) -> None:
+    """Return once a future is done or some time has gone by; meanwhile others may go on."""
     if not _leave(frozenset(futures), []):
-        wait(futures, timeout=seconds, return_when=FIRST_COMPLETED)
+        wait(futures, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)

@@ -36,6 +36,17 @@ class AccountError(TapRepliesError):
 class StreamRefusedError(TapRepliesError):
     """The account's plan or role does not allow this stream; other streams go on."""
 
+    def advice(self, stream: str, account_id: str, *, is_partial: bool) -> str:
+        """What is left out, why, and what to do."""
+        what = "read in part" if is_partial else "skipped"
+        message = (
+            f"{stream}: {what} for account {account_id}: {self}. The plan or the user's role does "
+            "not allow it; deselect it, or use a credential that may read it"
+        )
+        if is_partial:
+            message += ". The bookmark stays, so that what was refused can be read once it may be"
+        return message
+
 
 class GoneError(TapRepliesError):
     """The object asked for does not exist any more."""

@@ -5,21 +5,23 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections import deque
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import backoff
 
-from tap_replies.ahead import Ahead, wait_for_one
+from tap_replies.ahead import wait_for_one
 from tap_replies.answers import decode
+from tap_replies.asking import Asked
 from tap_replies.errors import GoneError, RequestFailedError, StreamRefusedError
 from tap_replies.limits import Limiter, Usage
 from tap_replies.wire import RetryError, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from tap_replies.answers import Document
     from tap_replies.errors import Refusal
@@ -33,7 +35,6 @@ ROOM_SECONDS = 0.1
 """At most so long the first wait is after too many requests at once."""
 
 SMALLEST_PAGE = 10
-POLL_SECONDS = 0.2
 
 logger = logging.getLogger("tap-replies")
 
@@ -48,6 +49,9 @@ class Fetcher:
     def __init__(self, api: Api, label: str, limits: Limits, clock: Clock, stop: Stop) -> None:
         """Prepare; nothing is sent and no thread started before the first request."""
         self.usage = Usage()
+        """What was asked, without what is foreseen: that counts once it is wanted."""
+
+        self._early = Usage()
         self._label = label
         self._limits = limits
         self._clock = clock
@@ -59,6 +63,7 @@ class Fetcher:
             learns_quota=limits.learns_quota,
         )
         self._held = 0
+        self._foreseen: tuple[Request, Future[list[Document]]] | None = None
         self.max_connections = limits.max_connections
         self._page_sizes: dict[str, int] = {}
         self._jobs: queue.SimpleQueue[tuple[Request, Future[list[Document]]] | None]
@@ -81,54 +86,67 @@ class Fetcher:
             raise RequestFailedError(msg)
         return answer
 
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be asked for: of the account's answers, not too many are held."""
+        return self._held < self.max_connections * 2
+
+    def foresee(self, request: Request) -> None:
+        """Ask for what will be the first to `begin`."""
+        self._foreseen = request, Future()
+        self._submit(*self._foreseen)
+
+    def begin(self, request: Request) -> Future[list[Document]]:
+        """Ask for what is to be taken or dropped later."""
+        self._held += 1
+        if self._foreseen is None:
+            return self._submit(request)
+        with self._lock:
+            (foreseen, future), self._foreseen = self._foreseen, None
+            self.usage.requests += self._early.requests
+            self.usage.retries += self._early.retries
+        return future if foreseen == request else self._submit(request)
+
+    def take(self, future: Future[list[Document]]) -> list[Document] | Refusal:
+        """Its answer: the documents of its parts, one, or more where a slow page was halved.
+
+        A page that is gone or refused comes as its error, so that one parent stops no other.
+        """
+        self._held -= 1
+        try:
+            return self._wait(future)
+        except (GoneError, StreamRefusedError) as refusal:
+            return refusal
+
+    def drop(self, future: Future[list[Document]]) -> None:
+        """Do without an answer."""
+        self._held -= 1
+        future.cancel()
+
+    def wait_for_one(self, *futures: Future[list[Document]]) -> None:
+        """Return once one of them is done, or some time has gone by."""
+        self._stop.check()
+        wait_for_one(futures)
+
     def ahead(
-        self, wanted: Iterable[Request], most: Callable[[], int] | None = None
+        self, wanted: Iterable[Request]
     ) -> Iterator[tuple[Request, list[Document] | Refusal]]:
         """The answers to the wanted requests, in their order, asking for the next ones meanwhile.
 
-        No more than twice `max_connections` answers are held or under way per account. An
-        answer comes as the documents of its parts: one, or more where a slow page was halved.
-        A page that is gone or refused comes as its error, so that one parent stops no other.
+        No more than twice `max_connections` answers are held or under way per account.
         """
-        held = self._limits.max_connections * 2
-        waiting: deque[tuple[Request, Future[list[Document]]]] = deque()
-        rest = Ahead(wanted)
-
-        def has_room() -> bool:
-            few = self._held < held and len(waiting) < (most() if most else held)
-            return few or not waiting
-
-        try:
-            while True:
-                while not rest.is_over and not rest.is_blocked and has_room():
-                    for request in rest.take():
-                        waiting.append((request, self._submit(request)))
-                        self._held += 1
-                if waiting:
-                    request, future = waiting[0]
-                    if not future.done():
-                        self._wait_for_one(future, *(rest.awaited if has_room() else ()))
-                        continue
-                    waiting.popleft()
-                    self._held -= 1
-                    yield request, self._answer(future)
-                elif rest.is_over:
-                    return
-                else:
-                    self._wait_for_one(*rest.awaited)
-        finally:
-            rest.close()
-            for _, future in waiting:
-                future.cancel()
-            self._held -= len(waiting)
+        with closing(Asked(self, wanted, lambda: self.max_connections * 2)) as asked:
+            yield from asked
 
     def close(self) -> None:
         """End the threads; what is under way is left to itself."""
         for _ in self._threads:
             self._jobs.put(None)
 
-    def _submit(self, request: Request) -> Future[list[Document]]:
-        future: Future[list[Document]] = Future()
+    def _submit(
+        self, request: Request, future: Future[list[Document]] | None = None
+    ) -> Future[list[Document]]:
+        future = future or Future()
         self._jobs.put((request, future))
         if len(self._threads) < self._limits.max_connections:
             thread = threading.Thread(target=self._work, name=f"fetch {self._label}", daemon=True)
@@ -138,19 +156,9 @@ class Fetcher:
 
     def _wait(self, future: Future[list[Document]]) -> list[Document]:
         while not future.done():
-            self._wait_for_one(future)
+            self.wait_for_one(future)
         self._stop.check()
         return future.result()
-
-    def _wait_for_one(self, *futures: Future[list[Document]]) -> None:
-        self._stop.check()
-        wait_for_one(futures, POLL_SECONDS)
-
-    def _answer(self, future: Future[list[Document]]) -> list[Document] | Refusal:
-        try:
-            return self._wait(future)
-        except (GoneError, StreamRefusedError) as refusal:
-            return refusal
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -211,8 +219,7 @@ class Fetcher:
                     left,
                 )
                 self._clock.wait(self._stop.event, min(pause, left))
-                with self._lock:
-                    self.usage.retries += 1
+                self._count(request, retries=1)
 
     def _halves(self, request: Request) -> list[Request]:
         """The smaller pages to ask for instead, once this collection was too slow for a whole one.
@@ -241,13 +248,13 @@ class Fetcher:
         with self._lock:
             size = self._page_sizes.get(request.path, count)
             self._page_sizes[request.path] = min(size, (count + 2) // 2)
-            self.usage.retries += 1
+        self._count(request, retries=1)
         return True
 
     def _try(self, request: Request, started: float) -> Document:
         is_answered = True
         try:
-            return self._wire.get(request, self._count_request)
+            return self._wire.get(request, partial(self._count, request, requests=1))
         except RetryError as failure:
             is_answered = False
             if failure.too_many:
@@ -256,6 +263,9 @@ class Fetcher:
         finally:
             self._limiter.leave(started, good=is_answered)
 
-    def _count_request(self) -> None:
+    def _count(self, request: Request, requests: int = 0, retries: int = 0) -> None:
         with self._lock:
-            self.usage.requests += 1
+            is_early = self._foreseen is not None and self._foreseen[0] is request
+            usage = self._early if is_early else self.usage
+            usage.requests += requests
+            usage.retries += retries

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk import metrics
 
 from tap_replies.errors import GoneError, StreamRefusedError
-from tap_replies.walk import Walk, fan_out
+from tap_replies.fan_out import fan_out
+from tap_replies.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -161,8 +162,6 @@ class Job:
         ahead = None if counted else self._few
         for parent, walk in fan_out(self.fetcher, parents, collection_of, ahead=ahead):
             try:
-                if isinstance(walk, Exception):
-                    raise walk
                 for page in [walk.whole()] if at_once else walk:
                     yield parent, page
             except GoneError:

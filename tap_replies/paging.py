@@ -157,6 +157,9 @@ class Collection:
     is_new: Callable[[Row], bool] | None = None
     """Whether a row was made after the run began, where new rows may come at the end."""
 
+    expected: object = None
+    """How many rows it holds, if something that leads to it told a number."""
+
 
 def _number(value: Any) -> int | None:  # noqa: ANN401 - any JSON
     if isinstance(value, str) and value.isascii() and value.isdigit():

@@ -13,13 +13,15 @@ from tap_replies.limits import Stop
 from tap_replies.times import utc_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tap_replies.job import Job
     from tap_replies.limits import Clock, Limits
     from tap_replies.listener import Listener
-    from tap_replies.source import Account, Profile, Source
+    from tap_replies.source import Account, Profile, Request, Source
     from tap_replies.stream import ApiStream
+
+    Opening = Callable[[Mapping[str, Any]], Request | None]
 
 logger = logging.getLogger("tap-replies")
 
@@ -38,6 +40,16 @@ class Connection:
         """What one stream has read of the account that another would ask for again."""
 
         self._profile: Profile | None = None
+        self.asked_at: str | None = None
+        """When the opening of the first reading was asked for, if that was foreseen."""
+
+    def foresee(self, opening: Opening, now: str) -> None:
+        """Ask for what a reading begins with while it is not known yet who the account is."""
+        is_unknown = self._profile is None and self.problem is None and self.api.base_url
+        request = opening(self.account.values.get("filters") or {}) if is_unknown else None
+        if request and self.fetcher.max_connections > 1:
+            self.asked_at = now
+            self.fetcher.foresee(request)
 
     @property
     def profile(self) -> Profile:
@@ -111,10 +123,18 @@ class Run:
             if source is None or connection.account.source.name == source.name
         ]
 
-    def open(self, source: Source | None = None) -> list[Connection]:
-        """The accounts of a source that can be read; one that cannot is noted as a failure."""
+    def open(
+        self, source: Source | None = None, opening: Opening | None = None
+    ) -> list[Connection]:
+        """The accounts of a source that can be read; one that cannot is noted as a failure.
+
+        If there is only one, `opening` is what the reading of it begins with.
+        """
         opened = []
-        for connection in self.connections(source):
+        connections = self.connections(source)
+        if opening and len(connections) == 1:
+            connections[0].foresee(opening, self.now())
+        for connection in connections:
             try:
                 _ = connection.profile
             except TapRepliesError as error:
@@ -144,6 +164,11 @@ class Run:
     def now(self) -> str:
         """The present moment in the form of a bookmark."""
         return utc_at(self.clock.time())
+
+    def started(self, connection: Connection) -> str:
+        """The moment in which the reading of an account begins, or has begun if it was foreseen."""
+        asked_at, connection.asked_at = connection.asked_at, None
+        return asked_at or self.now()
 
     def close(self) -> None:
         """End the threads of all accounts, and delete what was kept for the run."""

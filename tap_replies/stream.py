@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from tap_replies.privacy import Veil
     from tap_replies.run import Connection, Run
-    from tap_replies.source import Row, Source
+    from tap_replies.source import Request, Row, Source
 
 _PACKAGE = files("tap_replies")
 # The wheel carries the schemas inside the package; a checkout keeps them beside it.
@@ -108,7 +108,7 @@ class ApiStream(Stream):
         """One bookmark per account."""
         if self.replication_method != "INCREMENTAL":
             return None
-        return [{"account_id": each.account_id} for each in self.run.open(self.source)]
+        return [{"account_id": each.account_id} for each in self.connections()]
 
     @property
     @override
@@ -138,7 +138,12 @@ class ApiStream(Stream):
 
     def connections(self) -> list[Connection]:
         """The accounts to read."""
-        return self.run.open(self.source)
+        is_whole = not self.config.get("only")
+        return self.run.open(self.source, self.opening if is_whole else None)
+
+    def opening(self, filters: Mapping[str, Any]) -> Request | None:  # noqa: ARG002
+        """What a reading begins with whatever its bookmark, if that is so."""
+        return None
 
     @property
     def run(self) -> Run:
@@ -254,13 +259,7 @@ class ApiStream(Stream):
     def _skip_stream(
         self, connection: Connection, error: StreamRefusedError, *, is_partial: bool
     ) -> None:
-        what = "read in part" if is_partial else "skipped"
-        message = (
-            f"{self.name}: {what} for account {connection.account_id}: {error}. The plan or the "
-            "user's role does not allow it; deselect it, or use a credential that may read it"
-        )
-        if is_partial:
-            message += ". The bookmark stays, so that what was refused can be read once it may be"
+        message = error.advice(self.name, connection.account_id, is_partial=is_partial)
         if self.config["strict"]:
             self.run.fail(message)
         else:
@@ -268,7 +267,7 @@ class ApiStream(Stream):
 
     def _job(self, connection: Connection) -> Job:
         if self.replication_method != "INCREMENTAL" or self.config.get("only"):
-            return Job(self.name, connection, self.config, None, {}, self.run.now())
+            return Job(self.name, connection, self.config, None, {}, self.run.started(connection))
         state = self.get_context_state({"account_id": connection.account_id})
         self._adopt(state)
         job = self.job(connection, state)
@@ -280,15 +279,16 @@ class ApiStream(Stream):
     def job(self, connection: Connection, state: dict[str, Any]) -> Job:
         """The stream being read for an account, going on from a state."""
         if not self.replication_key:
-            return Job(self.name, connection, self.config, None, {}, self.run.now())
+            return Job(self.name, connection, self.config, None, {}, self.run.started(connection))
         overlap = max(timedelta(minutes=self.config["lookback_minutes"]), self.least_overlap)
         if self.overlap_days:
             overlap = timedelta(days=self.config[self.overlap_days])
         start, end = (settings.moment(self.config, name) for name in ("start_date", "end_date"))
         filters = connection.account.values.get("filters") or {}
-        terms = Terms(start, end, self.run.now(), filters)
+        now = self.run.started(connection)
+        terms = Terms(start, end, now, filters)
         reading = begin(self.replication_key, self.primary_keys, state, overlap, terms)
-        return Job(self.name, connection, self.config, reading, state, self.run.now())
+        return Job(self.name, connection, self.config, reading, state, now)
 
     def _adopt(self, state: dict[str, Any]) -> None:
         """Take over a bookmark that names no account, as a stream without partitions has it.

@@ -8,24 +8,22 @@ read again.
 
 from __future__ import annotations
 
-from collections import deque
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from tap_replies.answers import decode_items, has_nul
+from tap_replies.asking import Asked, Pages
 from tap_replies.errors import Refusal, RequestFailedError
 from tap_replies.known import Known
 from tap_replies.paging import Answer, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from typing import TypeVar
+    from collections.abc import Iterator
 
     from tap_replies.answers import Document
     from tap_replies.fetch import Fetcher
     from tap_replies.paging import Collection
     from tap_replies.source import Request
-
-    P = TypeVar("P")
 
 MOST_WALKS = 4
 """Whole readings of a collection that is in doubt, if each of them brings rows that are new."""
@@ -41,16 +39,14 @@ class Walk:
         self,
         fetcher: Fetcher,
         collection: Collection,
-        first: list[Document] | None = None,
         *,
         ahead: int | None = None,
         may_stop: bool = False,
     ) -> None:
         """Prepare to read.
 
-        `first` is the first page if it was already fetched; `ahead` limits how many pages are
-        asked for ahead; with `may_stop` it grows with the pages that were wanted so far, since
-        the reader may need no more.
+        `ahead` limits how many pages are asked for ahead; with `may_stop` it grows with the pages
+        that were wanted so far, since the reader may need no more.
         """
         self._total: int | None = None
         self.known = Known(collection)
@@ -59,14 +55,14 @@ class Walk:
         self._ahead = ahead or fetcher.max_connections * 2
         self._may_stop = may_stop
         self._collection = collection
-        self._first = first
         self._repairs = 0
-        self._index = 0
-        self._full_rows = 0
+        self._page = Answer([], is_dirty=False, total=None, index=0, envelope={})
         self._lacking = 0
         self._is_stopped = may_stop
         self._first_total: int | None = None
         self._inserted = 0
+        self.pages = Pages(fetcher, collection, self._asked)
+        """Those of the next reading, which may be asked for before it begins."""
 
     @property
     def counted_by(self) -> str:
@@ -106,7 +102,7 @@ class Walk:
         read = len(self.known) + len(self.known.alike)
         if read - self._inserted < self.expected or self._repairs > MOST_REPAIRS:
             return True
-        has_borders = self._index > 0 and not self._collection.paging.borders_overlap
+        has_borders = self._page.index > 0 and not self._collection.paging.borders_overlap
         counts = {self.expected, self._total}
         return has_borders and counts.isdisjoint({len(self.known), read})
 
@@ -125,7 +121,11 @@ class Walk:
             if not self._is_in_doubt:
                 break
         if alike := self.known.take_alike(self.missing):
-            yield Page(alike, is_dirty=True, total=None, index=self._index)
+            yield Page(alike, is_dirty=True, total=None, index=self._page.index)
+
+    def go_on(self) -> None:
+        """Ask for what is wanted next, while the rows of this walk are dealt with."""
+        self.pages.go_on()
 
     def whole(self) -> Page:
         """All rows as one page; raises what a walk raises."""
@@ -142,31 +142,36 @@ class Walk:
         return pages[0], pages[1]
 
     def _once(self) -> Iterator[Page]:
+        if self.walks:
+            self.pages = Pages(self._fetcher, self._collection, self._asked)
         self.walks += 1
         self._repairs = self._inserted = self._lacking = 0
         self.known.begin()
-        page = self._first_page()
-        self._first_total = page.total
-        yield from self._take(page)
-        self._inserted = 0
-        if self._is_last(page):
-            return
-        planned = self._collection.paging.pages(page.envelope)
-        index = 0
-        while index + 1 < planned:
-            for _, answer in self._fetcher.ahead(self._requests(index + 1, planned), self._asked):
-                index += 1
-                for page in self._mended(self._parse(answer, index)):
-                    yield from self._take(page)
-                if self._is_last(page):
-                    return
-                if self._is_shifted:  # what was asked for ahead may be older than this page
-                    break
+        with closing(self.pages) as pages:
+            page = self._parse(next(pages)[1], 0)
+            planned = self._collection.paging.pages(page.envelope)
+            self._first_total = page.total
+            yield from self._take(page, pages)
+            self._inserted = 0
+            yield from self._following(pages)
+        while not self._is_last and self._page.index + 1 < planned:
+            requests = self._requests(self._page.index + 1, planned)
+            with closing(Asked(self._fetcher, requests, self._asked)) as asked:
+                yield from self._following(asked)
         # The total is never trusted to end a walk: a short page is, or one that is repeated.
-        while self._full_rows and not self.known.is_repeated and not self._is_last(page):
-            index += 1
-            for page in self._mended(self._get(index)):
+        while self._page.items and not self.known.is_repeated and not self._is_last:
+            for page in self._mended(self._get(self._page.index + 1)):
                 yield from self._take(page)
+
+    def _following(self, asked: Asked) -> Iterator[Page]:
+        """The pages after the last one read, until one ends the list or shows that it moved."""
+        if self._is_last:
+            return
+        for _, answer in asked:
+            for page in self._mended(self._parse(answer, self._page.index + 1)):
+                yield from self._take(page, asked)
+            if self._is_last or self._is_shifted:  # what was asked before may be older than this
+                return
 
     def _requests(self, start: int, end: int) -> Iterator[Request]:
         paging = self._collection.paging
@@ -174,11 +179,7 @@ class Walk:
 
     def _asked(self) -> int:
         """How many pages may be asked for ahead."""
-        return min(self._ahead, self._index + 1) if self._may_stop else self._ahead
-
-    def _first_page(self) -> Answer:
-        first, self._first = self._first, None
-        return self._get(0) if first is None else self._parse(first, 0)
+        return min(self._ahead, self._page.index + 1) if self._may_stop else self._ahead
 
     def _get(self, index: int) -> Answer:
         request = self._collection.paging.at(self._collection.request, index)
@@ -196,7 +197,7 @@ class Walk:
                 page = self._get(max(0, page.index - back))
                 continue
             yield page
-            if page.index >= wanted or self._is_last(page):
+            if page.index >= wanted or self._is_last:
                 return
             page = self._get(page.index + 1)
 
@@ -249,20 +250,23 @@ class Walk:
             return self.known.same(page.row(-1), part.row(0))
         return page.total == part.total
 
-    def _is_last(self, page: Answer) -> bool:
-        paging = self._collection.paging
-        is_short = self._full_rows < paging.size(page.envelope)
+    @property
+    def _is_last(self) -> bool:
+        """Whether the last page that was read ends the list."""
+        page, paging = self._page, self._collection.paging
+        is_short = len(page.items) < paging.size(page.envelope)
         return is_short and (
             paging.borders_overlap or page.index + 1 >= paging.pages(page.envelope)
         )
 
-    def _take(self, page: Answer) -> Iterator[Page]:
+    def _take(self, page: Answer, asked: Asked | None = None) -> Iterator[Page]:
         """Note the page as read, and hand out those of its rows that were not handed out yet."""
-        self._full_rows = len(page.items)
+        if asked and not self._may_stop:
+            asked.go_on()
         paging = self._collection.paging
         if page.index + 1 < paging.pages(page.envelope):
-            self._lacking += max(0, paging.size(page.envelope) - self._full_rows)
-        self._index = page.index
+            self._lacking += max(0, paging.size(page.envelope) - len(page.items))
+        self._page = page
         self._total = page.total
         self.known.turn(page.total)
         for block in page.blocks():
@@ -270,31 +274,3 @@ class Walk:
             if is_new := self._collection.is_new:
                 self._inserted += sum(map(is_new, block.rows))
             yield block
-
-
-def fan_out(
-    fetcher: Fetcher,
-    parents: Iterable[P],
-    collection_of: Callable[[P], Collection],
-    *,
-    ahead: int | None = None,
-) -> Iterator[tuple[P, Walk | Refusal]]:
-    """The collection of each parent, in their order; first pages are fetched ahead.
-
-    A parent whose collection is gone or refused comes with the error in its place. `ahead` limits
-    how many further pages of each are asked for ahead.
-    """
-    under_way: deque[tuple[P, Collection]] = deque()
-
-    def first_pages() -> Iterator[Request]:
-        for parent in parents:
-            collection = collection_of(parent)
-            under_way.append((parent, collection))
-            yield collection.paging.at(collection.request, 0)
-
-    for _, answer in fetcher.ahead(first_pages(), lambda: fetcher.max_connections):
-        parent, collection = under_way.popleft()
-        if isinstance(answer, Refusal):
-            yield parent, answer
-        else:
-            yield parent, Walk(fetcher, collection, answer, ahead=ahead)

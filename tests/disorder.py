@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, deque
+from collections import Counter
+from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import count, islice, pairwise
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 from tap_replies.answers import document
+from tap_replies.asking import Asked
 from tap_replies.paging import Collection, NumberedPaging, OffsetPaging
 from tap_replies.source import Request
 from tap_replies.walk import Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from random import Random
 
     from tap_replies.answers import Document
@@ -85,23 +88,41 @@ class Answers:
     shelf: Shelf
     size: int
     max_connections: int = CONNECTIONS
+    under_way: dict[Future[list[Document]], Request] = field(default_factory=dict)
+    held: int = 0
 
-    def ahead(
-        self, wanted: Iterable[Request], most: Callable[[], int] | None = None
-    ) -> Iterator[tuple[Request, list[Document]]]:
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be asked for."""
+        return self.held < 2 * CONNECTIONS
+
+    def begin(self, request: Request) -> Future[list[Document]]:
+        """Ask for a page."""
+        self.held += 1
+        future: Future[list[Document]] = Future()
+        self.under_way[future] = request
+        return future
+
+    def wait_for_one(self, *_: Future[list[Document]]) -> None:
+        """Answer one of those that the connections are enough for."""
+        future = self.shelf.chance.choice([*self.under_way][:CONNECTIONS])
+        parts = self._parts(self.under_way.pop(future))
+        future.set_result([document(self._body(part)) for part in parts])
+
+    def take(self, future: Future[list[Document]]) -> list[Document]:
+        """Hand over an answer."""
+        self.held -= 1
+        return future.result()
+
+    def drop(self, future: Future[list[Document]]) -> None:
+        """Do without an answer."""
+        self.held -= 1
+        self.under_way.pop(future, None)
+
+    def ahead(self, wanted: Iterable[Request]) -> Iterator[tuple[Request, Any]]:
         """The answers in the order of the requests."""
-        waiting: deque[tuple[Request, list[Document]]] = deque()
-        rest = iter(wanted)
-        while True:
-            room = max(not waiting, (most() if most else 2 * CONNECTIONS) - len(waiting))
-            waiting += ((request, []) for request in islice(rest, room))
-            if not waiting:
-                return
-            while not waiting[0][1]:
-                open_ones = [each for each in waiting if not each[1]][:CONNECTIONS]
-                request, answer = self.shelf.chance.choice(open_ones)
-                answer += map(document, map(self._body, self._parts(request)))
-            yield waiting.popleft()
+        with closing(Asked(cast("Fetcher", self), wanted, lambda: 2 * CONNECTIONS)) as asked:
+            yield from asked
 
     def _parts(self, request: Request) -> Iterator[dict[str, int]]:
         """The page, or halves of it that overlap by one row, as a slow page is asked for."""
@@ -136,6 +157,7 @@ def read(chance: Random, paging: str, order: str) -> tuple[set[int], Counter[tup
         lambda row: int(row["id"]),
         lambda row: f"2026-01-01T00:00:{row['version']:02}Z",
         is_new=(lambda row: bool(row["is_new"])) if paging == NUMBERED else None,
+        expected=chance.choice([0, len(shelf.rows), chance.randrange(60)]),
     )
     came: Counter[tuple[int, int]] = Counter()
     newest: dict[int, int] = {}

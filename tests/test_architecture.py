@@ -29,6 +29,7 @@ MOST_LINES = 300
 FOUNDATION = {
     "ahead",
     "answers",
+    "asking",
     "clean",
     "convert",
     "errors",

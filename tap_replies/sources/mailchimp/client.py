@@ -207,6 +207,7 @@ class MailchimpStream(ApiStream):
         params: Mapping[str, Any],
         *key: str,
         version: Callable[[Row], str | None] | None = None,
+        expected: object = None,
     ) -> Collection:
         """A paged list of this stream's rows, asking only for the selected columns."""
         return Collection(
@@ -215,6 +216,7 @@ class MailchimpStream(ApiStream):
             PAGING,
             itemgetter(*(key or ("id",))),
             version,
+            expected=expected,
         )
 
     def partial(self, prefix: str) -> dict[str, str]:

@@ -9,11 +9,8 @@ from tap_replies.feed import CUSTOMER, REASON, STAFF, UNKNOWN, Feed, Feeds, Repl
 from tap_replies.paging import Collection
 from tap_replies.source import Request
 from tap_replies.sources.mailchimp.client import PAGING
-from tap_replies.sources.mailchimp.streams import (
-    ConversationMessages,
-    ListUnsubscribes,
-    Unsubscribes,
-)
+from tap_replies.sources.mailchimp.streams import ConversationMessages
+from tap_replies.sources.mailchimp.unsubscribes import ListUnsubscribes, Unsubscribes
 from tap_replies.sources.mailchimp.written import MemberActivity, SurveyResponses
 from tap_replies.walk import Walk
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,22 +11,28 @@ from typing_extensions import override
 from tap_replies.job import Batch, Job
 from tap_replies.source import segment
 from tap_replies.sources.mailchimp.client import (
+    PAGING,
     MailchimpStream,
     before,
-    ids,
     since,
-    subscriber_hash,
 )
-from tap_replies.sources.mailchimp.counts import Counts, Sending
-from tap_replies.sources.mailchimp.sendings import identified, sendings
-from tap_replies.sources.mailchimp.threads import LISTED, Listed, about, filters, newest, threads_of
+from tap_replies.sources.mailchimp.threads import (
+    LISTED,
+    Listed,
+    about,
+    all_threads,
+    filters,
+    newest,
+    threads_of,
+)
+from tap_replies.sources.mailchimp.unsubscribes import ListUnsubscribes, Unsubscribes
 from tap_replies.times import utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from tap_replies.paging import Collection
-    from tap_replies.source import Row
+    from tap_replies.source import Request, Row
 
 
 class Lists(MailchimpStream):
@@ -100,7 +105,7 @@ class Conversations(MailchimpStream):
     @override
     def batches(self, job: Job) -> Iterator[Batch]:
         """All threads: the list has no filter for time, and 1,000 of them are one request."""
-        listing = self.listing("/conversations", "the conversations", filters(job), version=newest)
+        listing = self._listing(job.filters)
         others = (self._tap.streams.get(name) for name in (ConversationMessages.name, "replies"))
         is_wanted = any(each.selected for each in others if each)
         listed = Listed(job, is_wanted=is_wanted and self._asks_for(LISTED))
@@ -108,6 +113,15 @@ class Conversations(MailchimpStream):
             listed.note(page.rows)
             yield Batch(page.rows, page.is_dirty)
         listed.share(job)
+
+    @override
+    def opening(self, filters: Mapping[str, Any]) -> Request:
+        """The first page of the list."""
+        return PAGING.at(self._listing(filters).request, 0)
+
+    def _listing(self, chosen: Mapping[str, Any]) -> Collection:
+        params = filters(chosen)
+        return self.listing("/conversations", "the conversations", params, version=newest)
 
     def _asks_for(self, columns: Iterable[str]) -> bool:
         return all(self.mask["properties", name] for name in columns)
@@ -141,7 +155,11 @@ class ConversationMessages(MailchimpStream):
     def batches(self, job: Job) -> Iterator[Batch]:
         """The messages of each thread whose newest one is not older than the bookmark."""
         threads = (row for row in threads_of(job) if self._is_due(job, row))
-        pages = job.children(threads, lambda thread: self._messages(job, thread["id"]), "threads")
+
+        def listing_of(thread: Row) -> Collection:
+            return self._messages(job, thread["id"], thread.get("message_count"))
+
+        pages = job.children(threads, listing_of, "threads")
         for thread, group in groupby(pages, key=itemgetter(0)):
             read = 0
             for _, page in group:
@@ -159,14 +177,20 @@ class ConversationMessages(MailchimpStream):
         for page in job.walk(self._messages(job, wanted)):
             yield self._own(job, wanted, page.rows, is_dirty=page.is_dirty)
 
+    @override
+    def opening(self, filters: Mapping[str, Any]) -> Request:
+        """The first page of the list of threads."""
+        return PAGING.at(all_threads(filters).request, 0)
+
     def _is_due(self, job: Job, thread: Row) -> bool:
         moment = utc(newest(thread) or "")
         return job.lower is None or moment is None or moment >= job.lower
 
-    def _messages(self, job: Job, thread: str) -> Collection:
+    def _messages(self, job: Job, thread: str, count: object = None) -> Collection:
         params = {"since_timestamp": since(job.lower)} if job.lower else {}
         path = f"/conversations/{segment(thread)}/messages"
-        return self.listing(path, f"the messages of conversation {thread}", params)
+        about = f"the messages of conversation {thread}"
+        return self.listing(path, about, params, expected=None if job.lower else count)
 
     def _own(self, job: Job, thread: str, rows: list[Row], *, is_dirty: bool) -> Batch:
         """The rows of this thread: the API has returned those of others for days in 2020."""
@@ -174,107 +198,6 @@ class ConversationMessages(MailchimpStream):
         if foreign := len(rows) - len(own):
             job.tally.skipped["messages of another thread"] += foreign
         return Batch(own, is_dirty, {"conversation_id": thread})
-
-
-class Unsubscribes(MailchimpStream):
-    """One row per person who left because of something that was sent."""
-
-    name = "mailchimp_unsubscribes"
-    rows_key = "unsubscribes"
-    primary_keys = ("account_id", "campaign_id", "email_id", "timestamp")
-    replication_key = "timestamp"
-    own_columns = ("unsubscribe_source", "parent_campaign_id")
-    single_keys: ClassVar = {"campaign_id": True, "email": False}
-    asked = ("email_id", "timestamp", "campaign_id")
-    least_overlap = timedelta(days=1)  # statistics are cached: a count may move hours later
-
-    @override
-    def batches(self, job: Job) -> Iterator[Batch]:
-        """The opt-outs of each campaign, sub-campaign and automation e-mail that gained some."""
-        counts = Counts(job)
-        due = sendings(job, counts)
-        pages = job.children(due, self._of, "campaigns")
-        for sending, group in groupby(pages, key=itemgetter(0)):
-            read = 0
-            for _, page in group:
-                read += len(page.rows)
-                yield self._batch(sending, page.rows, is_dirty=page.is_dirty)
-            if gap := max(0, (sending.unsubscribed or 0) - read):
-                counts.note_gap(sending, gap)
-                job.tally.notes["opt-outs counted, not listed (deleted contacts?)"] += gap
-        job.after |= counts.texts()
-
-    @override
-    def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
-        """The opt-out of one person: `{"campaign_id": ..., "email": ...}`."""
-        campaign = wanted["campaign_id"]
-        path = f"/reports/{segment(campaign)}/unsubscribed"
-        if "email" in wanted:
-            about = f"an opt-out of campaign {campaign}"
-            batch = self.one(job, f"{path}/{subscriber_hash(wanted['email'])}", about)
-            yield self._batch(identified(job, campaign), batch.rows, is_dirty=True)
-            return
-        sending = identified(job, campaign)
-        for page in job.walk(self._of(sending)):
-            yield self._batch(sending, page.rows, is_dirty=page.is_dirty)
-
-    def _of(self, sending: Sending) -> Collection:
-        path = f"/reports/{segment(sending.campaign_id)}/unsubscribed"
-        about = f"the opt-outs of campaign {sending.campaign_id}"
-        return self.listing(path, about, {}, "email_id", "timestamp")
-
-    def _batch(self, sending: Sending, rows: list[Row], *, is_dirty: bool) -> Batch:
-        columns = {
-            "campaign_id": sending.campaign_id,
-            "unsubscribe_source": sending.kind,
-            "parent_campaign_id": sending.parent,
-        }
-        return Batch(rows, is_dirty, columns, is_late=sending.is_late)
-
-
-class ListUnsubscribes(MailchimpStream):
-    """One row per person who is unsubscribed from an audience, whatever made them leave."""
-
-    name = "mailchimp_list_unsubscribes"
-    rows_key = "members"
-    primary_keys = ("account_id", "list_id", "id")
-    replication_key = "last_changed"
-    own_columns = ("unsubscribe_source",)
-    single_keys: ClassVar = {"list_id": True, "email": True}
-    asked = ("id", "list_id", "last_changed")
-
-    @override
-    def batches(self, job: Job) -> Iterator[Batch]:
-        """The unsubscribed members of each list that changed since the bookmark."""
-        wanted = job.filters.get("list_id")
-        lists = (
-            row["id"]
-            for row in job.parents(ids("/lists", "lists", "the lists"))
-            if wanted in (None, row["id"])
-        )
-        for list_id, page in job.children(lists, lambda each: self._of(job, each), "lists"):
-            yield self._batch(list_id, page.rows, is_dirty=page.is_dirty)
-
-    @override
-    def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
-        """One member: `{"list_id": ..., "email": ...}`."""
-        list_id = wanted["list_id"]
-        path = f"/lists/{segment(list_id)}/members/{subscriber_hash(wanted['email'])}"
-        batch = self.one(job, path, f"a member of list {list_id}")
-        yield self._batch(list_id, batch.rows, is_dirty=True)
-
-    def _batch(self, list_id: str, rows: list[Row], *, is_dirty: bool) -> Batch:
-        return Batch(rows, is_dirty, {"list_id": list_id, "unsubscribe_source": "audience"})
-
-    def _of(self, job: Job, list_id: str) -> Collection:
-        params = {"status": "unsubscribed", "sort_field": "last_changed", "sort_dir": "ASC"}
-        if job.lower:
-            params["since_last_changed"] = since(job.lower)
-        if job.reading:
-            params["before_last_changed"] = before(job.reading.upper)
-        path = f"/lists/{segment(list_id)}/members"
-        about = f"the unsubscribed members of list {list_id}"
-        return self.listing(path, about, params, version=itemgetter("last_changed"))
 
 
 STREAMS = (

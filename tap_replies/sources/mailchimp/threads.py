@@ -9,9 +9,10 @@ from tap_replies.sources.mailchimp.client import ids
 from tap_replies.times import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from tap_replies.job import Job
+    from tap_replies.paging import Collection
     from tap_replies.source import Row
 
 KNOWN_OF_THREADS = ("campaign_id", "list_id", "from_email")
@@ -65,8 +66,13 @@ def threads_of(job: Job) -> Iterable[Row]:
         if job.reading:
             job.reading.upper = min(job.reading.upper, listed.at)
         return listed.threads()
+    return job.parents(all_threads(job.filters))
+
+
+def all_threads(chosen: Mapping[str, Any]) -> Collection:
+    """The threads that lead to messages; `chosen` are the filters of the account."""
     about_them = ("/conversations", "conversations", "the conversations")
-    return job.parents(ids(*about_them, "last_message.timestamp", *LISTED, **filters(job)))
+    return ids(*about_them, "last_message.timestamp", *LISTED, **filters(chosen))
 
 
 def about(thread: Row) -> Row:
@@ -79,11 +85,11 @@ def about(thread: Row) -> Row:
     return known | {"last_message_at": utc(newest(thread) or "")}
 
 
-def filters(job: Job) -> dict[str, str]:
+def filters(chosen: Mapping[str, Any]) -> dict[str, str]:
     """The filters of the conversations list, as the API spells them."""
     return {
         name: str(value).lower() if isinstance(value, bool) else value
-        for name, value in job.filters.items()
+        for name, value in chosen.items()
     }
 
 

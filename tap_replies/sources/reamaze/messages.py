@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from tap_replies.errors import Refusal
+from tap_replies.fan_out import fan_out
 from tap_replies.job import Batch, Job
-from tap_replies.paging import Collection
+from tap_replies.paging import BLOCK, Collection
 from tap_replies.source import Request, segment
 from tap_replies.sources.reamaze.client import PAGING, date_param
 from tap_replies.sources.reamaze.keys import content, keyed, moment_of
@@ -19,7 +19,7 @@ from tap_replies.sources.reamaze.sample import Sample
 from tap_replies.sources.reamaze.windows import Window, plan
 from tap_replies.stream import ApiStream
 from tap_replies.times import moved
-from tap_replies.walk import Walk, fan_out
+from tap_replies.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -113,8 +113,6 @@ class Messages(ApiStream):
     ) -> Iterator[Batch]:
         walks = fan_out(job.fetcher, windows, lambda window: self._all(job, window))
         for window, walk in walks:
-            if isinstance(walk, Refusal):
-                raise walk
             rows, is_dirty = [], False
             pages = iter(walk)
             for page in pages:
@@ -131,7 +129,10 @@ class Messages(ApiStream):
                 # The last window waits for the comparison: a run cut before it repeats both.
                 is_last = job.reading is not None and window.end >= job.reading.upper
                 complete_to = None if sample and is_last else window.end
-                yield Batch(rows, is_dirty, complete_to=complete_to)
+                for start in range(0, len(rows), BLOCK):
+                    walk.go_on()
+                    yield Batch(rows[start : start + BLOCK], is_dirty)
+                yield Batch([], complete_to=complete_to)
 
     def _all(self, job: Job, window: Window | None = None) -> Collection:
         params = {name: each for name, each in job.filters.items() if name in SHARED_FILTERS}

@@ -1,0 +1,216 @@
+"""What is wanted soon is asked for before its turn, once, and nothing is lost by that."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from live import Running
+from support import asked, catalog_of, emitted, held, sync
+
+from tap_replies.sandbox import Sandbox, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tap_replies.sandbox.answer import Answer
+
+LEFT, THREADS, SAID = (
+    "mailchimp_list_unsubscribes",
+    "mailchimp_conversations",
+    "mailchimp_conversation_messages",
+)
+MEMBERS, AUDIENCES, ROOT = "/3.0/lists/*/members", "/3.0/lists", "/3.0"
+OPENINGS = {LEFT: AUDIENCES, THREADS: "/3.0/conversations", SAID: "/3.0/conversations"}
+LATE = 3.0
+
+
+def late(path: str, at: int = 1) -> dict[str, Any]:
+    """An answer that is seconds late."""
+    return {"kind": "stall", "seconds": LATE, "path": path, "at": at}
+
+
+def visits(sandbox: Sandbox, ending: str) -> list[int | None]:
+    """The answers to what was asked of a path, None where there is none yet."""
+    return [
+        each.status
+        for each in list(sandbox.app.stats.visits)
+        if each.path.rstrip("/").endswith(ending)
+    ]
+
+
+def tell(sandbox: Sandbox, told: object) -> None:
+    """Have all audiences tell some number of people who left."""
+    lists = sync(sandbox.config(), catalog=catalog_of("mailchimp_lists")).records["mailchimp_lists"]
+    for row in lists:
+        change = {"op": "update", "collection": "mailchimp.lists", "key": row["id"]}
+        sandbox.mutate({**change, "row": {"stats": {"unsubscribe_count": told}}})
+    sandbox.reset_stats()
+
+
+def test_pages_are_asked_before_the_first_has_told_their_number(tmp_path: Path) -> None:
+    """What an audience tells of those who left is enough to ask for all pages at once."""
+    with Sandbox(lists=1, members=5000) as sandbox:
+        sandbox.control(faults=[late(MEMBERS)])
+        with Running(tmp_path, sandbox.config(), catalog=catalog_of(LEFT)) as running:
+            running.until(lambda _: len(visits(sandbox, "/members")) == 6)
+            assert visits(sandbox, "/members")[0] is None
+            assert running.rest() == 0
+        assert emitted(running.found.records[LEFT], LEFT) == held(sandbox, LEFT)
+        assert len(visits(sandbox, "/members")) == 6
+
+
+@pytest.mark.parametrize("told", [0, 1, 2999, 30_000, 10**30, -1, "many", None, {"all": 1}])
+def test_what_an_audience_tells_may_be_wrong(told: object) -> None:
+    """Too many pages or too few asked for at first: all rows come, and few requests are wasted."""
+    with Sandbox(lists=1, members=3500) as sandbox:
+        tell(sandbox, told)
+        run = sync(sandbox.config(), catalog=catalog_of(LEFT))
+        assert run.failures == []
+        assert emitted(run.records[LEFT], LEFT) == held(sandbox, LEFT)
+        assert len(visits(sandbox, "/members")) <= 4 + 16
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_the_next_list_is_asked_for_while_one_ends(tmp_path: Path, is_told: bool) -> None:  # noqa: FBT001
+    """Once all pages of a list are asked for, those of the next follow, not only its first."""
+    with Sandbox(lists=2, members=3500) as sandbox:
+        if not is_told:
+            tell(sandbox, None)
+        # The first pages of both come first where it is not told how many there are.
+        sandbox.control(faults=[late(MEMBERS, at=4 if is_told else 5)])
+        with Running(tmp_path, sandbox.config(), catalog=catalog_of(LEFT)) as running:
+            running.until(lambda _: visits(sandbox, "/members").count(200) == 7)
+            assert visits(sandbox, "/members").count(None) == 1
+            assert running.rest() == 0
+        assert emitted(running.found.records[LEFT], LEFT) == held(sandbox, LEFT)
+        assert len(visits(sandbox, "/members")) == 8
+
+
+@pytest.mark.parametrize("stream", OPENINGS)
+def test_a_reading_begins_while_its_account_is_looked_up(tmp_path: Path, stream: str) -> None:
+    """The first list of a stream is asked for beside the account, and only once."""
+    with Sandbox(conversations=3, lists=1, members=3) as sandbox:
+        sandbox.control(faults=[late(f"{ROOT}/")])
+        path = OPENINGS[stream]
+        with Running(tmp_path, sandbox.config(), catalog=catalog_of(stream)) as running:
+            running.until(lambda _: 200 in visits(sandbox, path))
+            assert 200 not in visits(sandbox, ROOT)
+            assert running.rest() == 0
+        assert visits(sandbox, path) == [200]
+        assert emitted(running.found.records[stream], stream) == held(sandbox, stream)
+
+
+@pytest.mark.parametrize("settings", [{"max_connections": 1}, {"accounts": 2}])
+def test_an_account_comes_first_where_others_wait(settings: dict[str, int]) -> None:
+    """With one connection, or several accounts, nothing is asked of one before it is known."""
+    with Sandbox(accounts=settings.get("accounts", 1), lists=1, members=3) as sandbox:
+        several = "accounts" in settings
+        config = sandbox.config(accounts=several) | ({} if several else settings)
+        run = sync(config, catalog=catalog_of(LEFT))
+        assert run.failures == []
+        paths = [each.path.rstrip("/") for each in sandbox.app.stats.visits]
+        assert paths.index(ROOT) < paths.index(AUDIENCES)
+
+
+def test_what_changes_while_an_account_is_looked_up_is_news_to_the_next_run(tmp_path: Path) -> None:
+    """A bookmark does not pass the moment in which the first page was asked for."""
+    with Sandbox(conversations=1500, messages=1) as sandbox:
+        config = sandbox.config() | {"lookback_minutes": 0}
+        listed = sync(config, catalog=catalog_of(THREADS)).records[THREADS]
+        threads = [row["id"] for row in listed]
+        sandbox.reset_stats()
+        sandbox.control(faults=[late(f"{ROOT}/")])
+        with Running(tmp_path, config, catalog=catalog_of(THREADS)) as running:
+            running.until(lambda _: 200 in visits(sandbox, OPENINGS[THREADS]))
+            # One in the page that has come, and later one in the page that is still to come.
+            for seconds, key in ((1, threads[0]), (2, threads[-1])):
+                when = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+                change = {"op": "new_message", "source": "mailchimp", "key": key}
+                sandbox.mutate({**change, "when": when})
+            assert 200 not in visits(sandbox, ROOT)
+            assert running.rest() == 0
+        found = running.found
+        later = sync(config, state=found.state, catalog=catalog_of(THREADS))
+        rows = [*found.records[THREADS], *later.records[THREADS]]
+        newest = {row["id"]: row["last_message_at"] for row in rows}
+        whole = sync(config, catalog=catalog_of(THREADS)).records[THREADS]
+        assert newest == {row["id"]: row["last_message_at"] for row in whole}
+
+
+def _members(answer: Answer) -> bytes:
+    half = len(answer.body) // 2
+    return gzip.compress(answer.body[:half]) + gzip.compress(answer.body[half:])
+
+
+def _deflated(answer: Answer) -> bytes:
+    return zlib.compress(answer.body)
+
+
+ODD: dict[str, Callable[[Answer], bytes]] = {
+    "in two members": _members,
+    "followed by something else": lambda answer: gzip.compress(answer.body) + b"\0" * 7,
+    "followed by what looks like a size": lambda answer: gzip.compress(answer.body) + b"\xff" * 4,
+    "without its sum": lambda answer: gzip.compress(answer.body)[:-8],
+    "stored": lambda answer: gzip.compress(answer.body, 0),
+}
+SPOILT: dict[str, Callable[[Answer], bytes]] = {
+    "cut": lambda answer: gzip.compress(answer.body)[:-20],
+    "with a wrong sum": lambda answer: gzip.compress(answer.body)[:-8] + b"\1" * 8,
+    "not zipped": lambda answer: answer.body,
+    "empty": lambda _: b"",
+}
+
+
+def zipping(monkeypatch: pytest.MonkeyPatch, pack: Callable[[Answer], bytes], most: int) -> None:
+    """Have the sandbox zip some answers otherwise than it does."""
+    right, left = wire.zipped, [None] * most
+
+    def zipped(answer: Answer) -> Answer:
+        return (
+            replace(right(answer), body=pack(answer)) if left and not left.pop() else right(answer)
+        )
+
+    monkeypatch.setattr(wire, "zipped", zipped)
+
+
+@pytest.mark.parametrize("how", ODD)
+def test_zipped_answers(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However an answer is zipped, all of it is read."""
+    zipping(monkeypatch, ODD[how], 100)
+    with Sandbox(conversations=1500, messages=1) as sandbox:
+        run = sync(sandbox.config(), catalog=catalog_of(THREADS))
+        assert run.failures == []
+        assert emitted(run.records[THREADS], THREADS) == held(sandbox, THREADS)
+        assert len(asked(sandbox, "/3.0/conversations")) == 2
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_answers_that_cannot_be_unzipped(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be unpacked is asked for again."""
+    zipping(monkeypatch, SPOILT[how], 1)
+    with Sandbox(conversations=1500, messages=1) as sandbox:
+        sandbox.control(faults=[{"kind": "stall", "seconds": 0, "path": "*"}])  # none is kept
+        run = sync(sandbox.config() | {"max_connections": 1}, catalog=catalog_of(THREADS))
+        assert run.failures == []
+        assert emitted(run.records[THREADS], THREADS) == held(sandbox, THREADS)
+        assert len(asked(sandbox, "/3.0/conversations")) == 3
+
+
+def test_an_answer_in_another_packing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that deflates, although it was not asked to, is understood."""
+    right = wire.zipped
+
+    def deflated(answer: Answer) -> Answer:
+        names = dict(right(answer).headers) | {b"content-encoding": b"deflate"}
+        return replace(answer, body=_deflated(answer), headers=tuple(names.items()))
+
+    monkeypatch.setattr(wire, "zipped", deflated)
+    with Sandbox(conversations=1500, messages=1) as sandbox:
+        run = sync(sandbox.config(), catalog=catalog_of(THREADS))
+        assert emitted(run.records[THREADS], THREADS) == held(sandbox, THREADS)
