@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
+from typing_extensions import override
+
 from tap_replies.ahead import Ahead, Futures, wait_for_one
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ class Asked:
                 self._last = self._fetcher.begin(request)
                 self._waiting.append((request, self._last))
         awaited = rest.awaited if self._has_room(in_turn=in_turn) else NOTHING
-        return awaited | self.spare(in_turn=in_turn and rest.is_over) if self.spare else awaited
+        return awaited | self.spare(in_turn=in_turn and self.is_asked) if self.spare else awaited
 
     def _has_room(self, *, in_turn: bool) -> bool:
         if not self._waiting:
@@ -103,9 +105,17 @@ class Pages(Asked):
         """Prepare; nothing is asked yet."""
         super().__init__(fetcher, self._requests(), most)
         self._collection = collection
+        self._paging = collection.paging
+        self._is_too_long = False
+
+    @property
+    @override
+    def is_asked(self) -> bool:
+        """Whether nothing is left to ask for; of one that is too long, much may be."""
+        return super().is_asked and not self._is_too_long
 
     def _requests(self) -> Iterator[Request]:
-        request, paging = self._collection.request, self._collection.paging
+        request, paging = self._collection.request, self._paging
         expected = paging.pages({paging.total_key: self._collection.expected})
         yield paging.at(request, 0)
         first, index = self._last, 1
@@ -123,5 +133,8 @@ class Pages(Asked):
     def _told(self, first: Future[list[Document]]) -> int:
         if first.cancelled() or first.exception():
             return 1
-        envelope = first.result()[-1].members
-        return self._collection.paging.pages(envelope) if isinstance(envelope, dict) else 1
+        envelope, paging, most = first.result()[-1].members, self._paging, self._collection.most
+        if not isinstance(envelope, dict):
+            return 1
+        self._is_too_long = most is not None and (paging.total(envelope) or 0) > most
+        return 1 if self._is_too_long else paging.pages(envelope)

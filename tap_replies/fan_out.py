@@ -10,7 +10,7 @@ from tap_replies.ahead import Ahead
 from tap_replies.walk import Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
     from typing import TypeVar
 
     from tap_replies.ahead import Futures
@@ -26,7 +26,7 @@ def fan_out(
     collection_of: Callable[[P], Collection],
     *,
     ahead: int | None = None,
-) -> Iterator[tuple[P, Walk]]:
+) -> Generator[tuple[P, Walk], None, None]:
     """The collection of each parent, in their order; pages of the next ones are asked for early.
 
     `ahead` limits how many pages of each are asked for ahead.

@@ -160,6 +160,9 @@ class Collection:
     expected: object = None
     """How many rows it holds, if something that leads to it told a number."""
 
+    most: int | None = None
+    """If it holds more rows than that, perhaps only its first page is wanted."""
+
 
 def _number(value: Any) -> int | None:  # noqa: ANN401 - any JSON
     if isinstance(value, str) and value.isascii() and value.isdigit():

@@ -20,13 +20,19 @@ if TYPE_CHECKING:
 
     from tap_replies.sandbox.answer import Answer
 
-LEFT, THREADS, SAID = (
+LEFT, OPT_OUTS, THREADS, SAID = (
     "mailchimp_list_unsubscribes",
+    "mailchimp_unsubscribes",
     "mailchimp_conversations",
     "mailchimp_conversation_messages",
 )
 MEMBERS, AUDIENCES, ROOT = "/3.0/lists/*/members", "/3.0/lists", "/3.0"
-OPENINGS = {LEFT: AUDIENCES, THREADS: "/3.0/conversations", SAID: "/3.0/conversations"}
+OPENINGS = {
+    LEFT: AUDIENCES,
+    OPT_OUTS: AUDIENCES,
+    THREADS: "/3.0/conversations",
+    SAID: "/3.0/conversations",
+}
 LATE = 3.0
 
 
@@ -95,7 +101,7 @@ def test_the_next_list_is_asked_for_while_one_ends(tmp_path: Path, is_told: bool
 @pytest.mark.parametrize("stream", OPENINGS)
 def test_a_reading_begins_while_its_account_is_looked_up(tmp_path: Path, stream: str) -> None:
     """The first list of a stream is asked for beside the account, and only once."""
-    with Sandbox(conversations=3, lists=1, members=3) as sandbox:
+    with Sandbox(conversations=3, lists=1, members=3, campaigns=3) as sandbox:
         sandbox.control(faults=[late(f"{ROOT}/")])
         path = OPENINGS[stream]
         with Running(tmp_path, sandbox.config(), catalog=catalog_of(stream)) as running:

@@ -69,6 +69,17 @@ def test_what_has_come_leaves_while_parents_are_awaited(
             assert len(running.found.records[stream]) >= rows
 
 
+def test_windows_are_short_where_the_api_is_slow(tmp_path: Path) -> None:
+    """Messages that wait for those of their window do not wait for many pages of a slow API."""
+    sizes: dict[str, Any] = {"reamaze_conversations": 700, "reamaze_messages": 3}
+    with Sandbox(latency_ms=600, **sizes) as sandbox:
+        config = sandbox.config() | {"reamaze_messages_from": "brand"}
+        with Running(tmp_path, config, catalog=catalog_of("reamaze_messages")) as running:
+            running.until(lambda run: run.found.records["reamaze_messages"])
+            answered = [visit for visit in list(sandbox.app.stats.visits) if visit.status]
+            assert 16 < len(answered) < 40 < 700 * 3 // 30
+
+
 def test_a_long_listing_leaves_room_for_what_it_leads_to(monkeypatch: pytest.MonkeyPatch) -> None:
     """Contacts that are listed ahead do not take the place of their feeds, which stay many."""
     at_once: list[int] = []

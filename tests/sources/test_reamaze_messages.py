@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -203,3 +204,27 @@ def test_the_first_form_of_a_text_is_asked_for_when_selected(still: Sandbox) -> 
     rows = sync(still.config(), catalog=catalog).records[STREAM]
     assert not any("original_body" in row for row in rows)
     assert {query.get("include") for query in asked(still, BRAND_WIDE)} == {None}
+
+
+@pytest.mark.parametrize("start", [None, "2001-01-01"])
+def test_a_window_of_too_many_messages_is_divided(
+    start: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its parts take its place, read side by side, oldest first; few requests are in vain."""
+    for name, value in {"windows.WANTED": 200, "windows.MOST": 400, "messages.MOST": 400}.items():
+        monkeypatch.setattr(f"tap_replies.sources.reamaze.{name}", value)
+    with Sandbox(now="2026-03-01T12:00:00Z", reamaze_conversations=200, latency_ms=10) as sandbox:
+        begun = instant("2026-02-20T00:00:00+00:00")
+        for minutes in range(700):
+            when = (begun + timedelta(minutes=minutes)).isoformat()
+            change = {"op": "new_message", "source": "reamaze", "key": "knock-knock"}
+            sandbox.mutate({**change, "when": when})
+        messages = read(sandbox, reamaze_messages_from="brand", start_date=start)
+        assert emitted(messages.records[STREAM], STREAM) == held(sandbox, STREAM)
+        moments = [record["created_at"] for record in messages.records[STREAM]]
+        assert moments == sorted(moments)
+        assert len(moments) >= 1500
+        stats = sandbox.stats()
+        assert stats["most_in_flight"] == 8
+        pages = len(moments) // 30
+        assert pages < stats["endpoints"][BRAND_WIDE] < 2.5 * pages

@@ -114,14 +114,16 @@ def _sending(row: Row, kind: str, parent: str | None = None) -> Sending:
     )
 
 
+AUDIENCES = ids("/lists", "lists", "the lists", "stats.last_unsub_date", "stats.unsubscribe_count")
+"""All audiences, with what tells how many have left them."""
+
 REPORT_FIELDS = ("type", "unsubscribed", "emails_sent", "send_time", "rss_last_send", "list_id")
 
 
 def _audiences(job: Job) -> Iterator[Row]:
     """When somebody last left each audience, for whatever reason."""
-    figures = ("stats.last_unsub_date", "stats.unsubscribe_count")
     try:
-        for page in Walk(job.fetcher, ids("/lists", "lists", "the lists", *figures)):
+        for page in Walk(job.fetcher, AUDIENCES):
             yield from page.rows
     except (GoneError, StreamRefusedError, RequestFailedError):  # they only spare requests
         yield {"refused": job.started}

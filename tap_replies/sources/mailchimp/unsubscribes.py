@@ -16,20 +16,17 @@ from tap_replies.sources.mailchimp.client import (
     PAGING,
     MailchimpStream,
     before,
-    ids,
     since,
     subscriber_hash,
 )
 from tap_replies.sources.mailchimp.counts import Counts, Sending
-from tap_replies.sources.mailchimp.sendings import identified, sendings
+from tap_replies.sources.mailchimp.sendings import AUDIENCES, identified, sendings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tap_replies.paging import Collection
     from tap_replies.source import Request, Row
-
-AUDIENCES = ids("/lists", "lists", "the lists", "stats.unsubscribe_count")
 
 
 class Unsubscribes(MailchimpStream):
@@ -73,6 +70,11 @@ class Unsubscribes(MailchimpStream):
         sending = identified(job, campaign)
         for page in job.walk(self._of(sending)):
             yield self._batch(sending, page.rows, is_dirty=page.is_dirty)
+
+    @override
+    def opening(self, filters: Mapping[str, Any]) -> Request:
+        """The first page of the list of audiences, which comes before the reports."""
+        return PAGING.at(AUDIENCES.request, 0)
 
     def _of(self, sending: Sending) -> Collection:
         path = f"/reports/{segment(sending.campaign_id)}/unsubscribed"

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -16,7 +20,7 @@ from tap_replies.sources.reamaze.client import PAGING, date_param
 from tap_replies.sources.reamaze.keys import content, keyed, moment_of
 from tap_replies.sources.reamaze.listings import all_conversations, changed, changed_at
 from tap_replies.sources.reamaze.sample import Sample
-from tap_replies.sources.reamaze.windows import Window, plan
+from tap_replies.sources.reamaze.windows import MOST, Window, plan
 from tap_replies.stream import ApiStream
 from tap_replies.times import moved
 from tap_replies.walk import Walk
@@ -24,6 +28,7 @@ from tap_replies.walk import Walk
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tap_replies.paging import Page
     from tap_replies.source import Row
 
 
@@ -95,7 +100,7 @@ class Messages(ApiStream):
     def _windows(self, job: Job, sample: Sample | None) -> Iterator[Batch]:
         windows, total = plan(job, self._all(job))
         read = 0
-        for batch in self._in_windows(job, windows, sample):
+        for batch in self._in_windows(job, deque(windows), sample):
             read += len(batch.rows)
             yield batch
         if total and read < total and not job.tally.missing.total():
@@ -109,30 +114,38 @@ class Messages(ApiStream):
             job.state.pop("replication_key_value", None)
 
     def _in_windows(
-        self, job: Job, windows: Iterable[Window], sample: Sample | None
+        self, job: Job, windows: deque[Window], sample: Sample | None
     ) -> Iterator[Batch]:
-        walks = fan_out(job.fetcher, windows, lambda window: self._all(job, window))
-        for window, walk in walks:
-            rows, is_dirty = [], False
-            pages = iter(walk)
-            for page in pages:
-                if page.index == 0 and (parts := window.parts(page.total or 0)):
-                    yield from self._in_windows(job, parts, sample)
-                    break
-                rows += [row for row in page.rows if window.holds(moment_of(row))]
-                is_dirty |= page.is_dirty
-            else:
-                job.count(walk)
-                rows = keyed(rows)
-                if sample:
-                    sample.take(rows)
-                # The last window waits for the comparison: a run cut before it repeats both.
-                is_last = job.reading is not None and window.end >= job.reading.upper
-                complete_to = None if sample and is_last else window.end
-                for start in range(0, len(rows), BLOCK):
-                    walk.go_on()
-                    yield Batch(rows[start : start + BLOCK], is_dirty)
-                yield Batch([], complete_to=complete_to)
+        while windows:
+            read = fan_out(job.fetcher, [*windows], lambda window: self._all(job, window))
+            with closing(read):
+                for window, walk in read:
+                    windows.popleft()
+                    pages = iter(walk)
+                    first = next(pages)
+                    if parts := window.parts(first.total or 0):
+                        windows.extendleft(reversed(parts))
+                        break
+                    yield from self._window(job, window, walk, chain([first], pages), sample)
+
+    def _window(
+        self, job: Job, window: Window, walk: Walk, pages: Iterable[Page], sample: Sample | None
+    ) -> Iterator[Batch]:
+        rows, is_dirty = [], False
+        for page in pages:
+            rows += [row for row in page.rows if window.holds(moment_of(row))]
+            is_dirty |= page.is_dirty
+        job.count(walk)
+        rows = keyed(rows)
+        if sample:
+            sample.take(rows)
+        # The last window waits for the comparison: a run cut before it repeats both.
+        is_last = job.reading is not None and window.end >= job.reading.upper
+        complete_to = None if sample and is_last else window.end
+        for start in range(0, len(rows), BLOCK):
+            walk.go_on()
+            yield Batch(rows[start : start + BLOCK], is_dirty)
+        yield Batch([], complete_to=complete_to)
 
     def _all(self, job: Job, window: Window | None = None) -> Collection:
         params = {name: each for name, each in job.filters.items() if name in SHARED_FILTERS}
@@ -141,7 +154,7 @@ class Messages(ApiStream):
             if window.start:
                 params["start_date"] = date_param(moved(window.start, -timedelta(seconds=1)))
             params["end_date"] = date_param(moved(window.end, timedelta(seconds=1)))
-        return self._messages("/messages", "the messages", params)
+        return replace(self._messages("/messages", "the messages", params), most=MOST)
 
     # By threads
 
