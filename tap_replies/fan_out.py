@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tap_replies.ahead import Ahead
 from tap_replies.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
-    from typing import TypeVar
 
     from tap_replies.ahead import Futures
     from tap_replies.fetch import Fetcher
     from tap_replies.paging import Collection
 
-    P = TypeVar("P")
+P = TypeVar("P")
 
 
 def fan_out(
@@ -29,39 +28,76 @@ def fan_out(
 ) -> Generator[tuple[P, Walk], None, None]:
     """The collection of each parent, in their order; pages of the next ones are asked for early.
 
-    `ahead` limits how many pages of each are asked for ahead.
+    `ahead` limits how many pages of each are asked for ahead. What the parents raise comes after
+    the collections of those before: while one of these is read, it would be taken for its error.
     """
-    source = Ahead(parents)
-    early: deque[tuple[P, Walk]] = deque()
 
-    def go_on(*, in_turn: bool) -> Futures:
-        awaited: Futures = frozenset()
-        for _, walk in early:
-            awaited |= walk.pages.go_on(in_turn=in_turn)
-            in_turn = in_turn and walk.pages.is_asked
-        while has_room() and not source.is_over and not source.is_blocked:
-            for parent in source.take():
-                early.append((parent, walk := Walk(fetcher, collection_of(parent), ahead=ahead)))
-                awaited |= walk.pages.go_on(in_turn=in_turn)
-                in_turn = in_turn and walk.pages.is_asked
-        return awaited | source.awaited if has_room() else awaited
+    def walk_of(parent: P) -> Walk:
+        return Walk(fetcher, collection_of(parent), ahead=ahead)
 
-    def has_room() -> bool:
-        return not early or (fetcher.has_room and len(early) < fetcher.max_connections)
-
-    try:
+    with closing(_Early(fetcher, parents, walk_of)) as early:
         while True:
-            awaited = go_on(in_turn=True)
-            if early:
-                parent, walk = early.popleft()
-                walk.pages.spare = go_on
+            awaited = early.go_on(in_turn=True)
+            if early.walks:
+                parent, walk = early.walks.popleft()
+                walk.pages.spare = early.go_on
                 with closing(walk.pages):
                     yield parent, walk
-            elif source.is_over:
+            elif early.is_over:
                 return
             else:
                 fetcher.wait_for_one(*awaited)
-    finally:
-        source.close()
-        for _, walk in early:
+
+
+class _Early(Generic[P]):
+    """Walks whose turn has not come."""
+
+    def __init__(
+        self, fetcher: Fetcher, parents: Iterable[P], walk_of: Callable[[P], Walk]
+    ) -> None:
+        """Begin with none."""
+        self.walks: deque[tuple[P, Walk]] = deque()
+        self._fetcher = fetcher
+        self._parents = Ahead(parents)
+        self._walk_of = walk_of
+        self._error: Exception | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there are no more parents; raises what they have raised."""
+        if self._error:
+            raise self._error
+        return self._parents.is_over
+
+    def go_on(self, *, in_turn: bool) -> Futures:
+        """Ask for what there is room for; more can be asked once one of the result is done."""
+        awaited: Futures = frozenset()
+        for _, walk in self.walks:
+            awaited |= walk.pages.go_on(in_turn=in_turn)
+            in_turn = in_turn and walk.pages.is_asked
+        parents = self._parents
+        while self._has_room and not parents.is_over and not parents.is_blocked:
+            for parent, walk in self._next():
+                self.walks.append((parent, walk))
+                awaited |= walk.pages.go_on(in_turn=in_turn)
+                in_turn = in_turn and walk.pages.is_asked
+        return awaited | parents.awaited if self._has_room else awaited
+
+    @property
+    def _has_room(self) -> bool:
+        few = len(self.walks) < self._fetcher.max_connections
+        return not self.walks or (few and self._fetcher.has_room)
+
+    def _next(self) -> list[tuple[P, Walk]]:
+        try:
+            return [(parent, self._walk_of(parent)) for parent in self._parents.take()]
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised in its turn
+            self._error = error
+            self._parents.close()
+            return []
+
+    def close(self) -> None:
+        """Do without them."""
+        self._parents.close()
+        for _, walk in self.walks:
             walk.pages.close()

@@ -220,3 +220,25 @@ def test_an_answer_in_another_packing(monkeypatch: pytest.MonkeyPatch) -> None:
     with Sandbox(conversations=1500, messages=1) as sandbox:
         run = sync(sandbox.config(), catalog=catalog_of(THREADS))
         assert emitted(run.records[THREADS], THREADS) == held(sandbox, THREADS)
+
+
+@pytest.mark.parametrize("status", [403, 404, 410, 400])
+@pytest.mark.parametrize("seconds", [0, 0.3])
+def test_a_list_of_parents_that_breaks_off_is_no_fault_of_a_parent(
+    status: int, seconds: float
+) -> None:
+    """What is listed is read; that the list broke off is told, and the bookmark stays."""
+    with Sandbox(conversations=1500, messages=1) as sandbox:
+        broken = {"kind": "status", "status": status, "path": "/3.0/conversations", "at": 2}
+        waits = {"kind": "stall", "seconds": seconds, "path": "/3.0/conversations", "at": 2}
+        sandbox.control(faults=[broken, waits])
+        run = sync(sandbox.config(), catalog=catalog_of(SAID))
+        assert len(run.records[SAID]) >= 1000
+        (summary,) = [line for line in run.log if f"{SAID}, account" in line and "emitted" in line]
+        assert "skipped" not in summary
+        told = [*run.failures, *(line for line in run.log if f"{SAID}: skipped" in line)]
+        assert len(told) == 1
+        assert run.bookmark(SAID) is None
+        sandbox.control(faults=[])
+        second = sync(sandbox.config(), state=run.state, catalog=catalog_of(SAID))
+        assert emitted(second.records[SAID], SAID) == held(sandbox, SAID)
