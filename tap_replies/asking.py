@@ -11,11 +11,10 @@ from tap_replies.ahead import Ahead, Futures, wait_for_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from concurrent.futures import Future
 
     from tap_replies.answers import Document
     from tap_replies.errors import Refusal
-    from tap_replies.fetch import Fetcher
+    from tap_replies.fetch import Coming, Fetcher
     from tap_replies.paging import Collection
     from tap_replies.source import Request
 
@@ -46,8 +45,8 @@ class Asked:
         self._fetcher = fetcher
         self._most = most
         self._rest = Ahead(wanted)
-        self._waiting: deque[tuple[Request, Future[list[Document]]]] = deque()
-        self._last: Future[list[Document]]
+        self._waiting: deque[tuple[Request, Coming]] = deque()
+        self._last: Coming
 
     @property
     def is_asked(self) -> bool:
@@ -130,7 +129,7 @@ class Pages(Asked):
             yield paging.at(request, index)
             index += 1
 
-    def _told(self, first: Future[list[Document]]) -> int:
+    def _told(self, first: Coming) -> int:
         if first.cancelled() or first.exception():
             return 1
         envelope, paging, most = first.result()[-1].members, self._paging, self._collection.most

@@ -28,14 +28,15 @@ def fan_out(
 ) -> Generator[tuple[P, Walk], None, None]:
     """The collection of each parent, in their order; pages of the next ones are asked for early.
 
-    `ahead` limits how many pages of each are asked for ahead. What the parents raise comes after
-    the collections of those before: while one of these is read, it would be taken for its error.
+    `ahead` limits how many pages of each are asked for ahead, and how many collections, each with
+    its first page only: what they lead to needs the room. What the parents raise comes after the
+    collections of those before: while one of these is read, it would be taken for its error.
     """
 
     def walk_of(parent: P) -> Walk:
         return Walk(fetcher, collection_of(parent), ahead=ahead)
 
-    with closing(_Early(fetcher, parents, walk_of)) as early:
+    with closing(_Early(fetcher, parents, walk_of, ahead)) as early:
         while True:
             awaited = early.go_on(in_turn=True)
             if early.walks:
@@ -53,13 +54,19 @@ class _Early(Generic[P]):
     """Walks whose turn has not come."""
 
     def __init__(
-        self, fetcher: Fetcher, parents: Iterable[P], walk_of: Callable[[P], Walk]
+        self,
+        fetcher: Fetcher,
+        parents: Iterable[P],
+        walk_of: Callable[[P], Walk],
+        ahead: int | None,
     ) -> None:
         """Begin with none."""
         self.walks: deque[tuple[P, Walk]] = deque()
         self._fetcher = fetcher
         self._parents = Ahead(parents)
         self._walk_of = walk_of
+        self._most = ahead or fetcher.max_connections
+        self._leads = ahead is not None
         self._error: Exception | None = None
 
     @property
@@ -72,6 +79,7 @@ class _Early(Generic[P]):
     def go_on(self, *, in_turn: bool) -> Futures:
         """Ask for what there is room for; more can be asked once one of the result is done."""
         awaited: Futures = frozenset()
+        in_turn = in_turn and not self._leads
         for _, walk in self.walks:
             awaited |= walk.pages.go_on(in_turn=in_turn)
             in_turn = in_turn and walk.pages.is_asked
@@ -85,7 +93,7 @@ class _Early(Generic[P]):
 
     @property
     def _has_room(self) -> bool:
-        few = len(self.walks) < self._fetcher.max_connections
+        few = len(self.walks) < self._most
         return not self.walks or (few and self._fetcher.has_room)
 
     def _next(self) -> list[tuple[P, Walk]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -39,6 +39,13 @@ SMALLEST_PAGE = 10
 logger = logging.getLogger("tap-replies")
 
 
+class Coming(Future[list["Document"]]):
+    """An answer that is on its way, as the documents of its parts."""
+
+    is_wanted = True
+    """Whether a request that fails is to be tried again."""
+
+
 class Fetcher:
     """All requests of one credential.
 
@@ -63,10 +70,10 @@ class Fetcher:
             learns_quota=limits.learns_quota,
         )
         self._held = 0
-        self._foreseen: tuple[Request, Future[list[Document]]] | None = None
+        self._foreseen: tuple[Request, Coming] | None = None
         self.max_connections = limits.max_connections
         self._page_sizes: dict[str, int] = {}
-        self._jobs: queue.SimpleQueue[tuple[Request, Future[list[Document]]] | None]
+        self._jobs: queue.SimpleQueue[tuple[Request, Coming] | None]
         self._jobs = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
@@ -79,8 +86,7 @@ class Fetcher:
 
     def ask(self, request: Request) -> dict[str, Any]:
         """Fetch one object; raises what a refused or failed request raises."""
-        future = self._submit(request)
-        answer, _ = decode(self._wait(future)[0].body)
+        answer, _ = decode(self._wait(self._submit(request))[0].body)
         if not isinstance(answer, dict):
             msg = f"{self._label}: {request.about} answered something else than an object"
             raise RequestFailedError(msg)
@@ -93,35 +99,36 @@ class Fetcher:
 
     def foresee(self, request: Request) -> None:
         """Ask for what will be the first to `begin`."""
-        self._foreseen = request, Future()
+        self._foreseen = request, Coming()
         self._submit(*self._foreseen)
 
-    def begin(self, request: Request) -> Future[list[Document]]:
+    def begin(self, request: Request) -> Coming:
         """Ask for what is to be taken or dropped later."""
         self._held += 1
         if self._foreseen is None:
             return self._submit(request)
         with self._lock:
-            (foreseen, future), self._foreseen = self._foreseen, None
+            (foreseen, coming), self._foreseen = self._foreseen, None
             self.usage.requests += self._early.requests
             self.usage.retries += self._early.retries
-        return future if foreseen == request else self._submit(request)
+        return coming if foreseen == request else self._submit(request)
 
-    def take(self, future: Future[list[Document]]) -> list[Document] | Refusal:
-        """Its answer: the documents of its parts, one, or more where a slow page was halved.
+    def take(self, coming: Coming) -> list[Document] | Refusal:
+        """Its answer: one document, or more where a slow page was halved.
 
         A page that is gone or refused comes as its error, so that one parent stops no other.
         """
         self._held -= 1
         try:
-            return self._wait(future)
+            return self._wait(coming)
         except (GoneError, StreamRefusedError) as refusal:
             return refusal
 
-    def drop(self, future: Future[list[Document]]) -> None:
+    def drop(self, coming: Coming) -> None:
         """Do without an answer."""
         self._held -= 1
-        future.cancel()
+        coming.is_wanted = False
+        coming.cancel()
 
     def wait_for_one(self, *futures: Future[list[Document]]) -> None:
         """Return once one of them is done, or some time has gone by."""
@@ -143,35 +150,33 @@ class Fetcher:
         for _ in self._threads:
             self._jobs.put(None)
 
-    def _submit(
-        self, request: Request, future: Future[list[Document]] | None = None
-    ) -> Future[list[Document]]:
-        future = future or Future()
-        self._jobs.put((request, future))
+    def _submit(self, request: Request, coming: Coming | None = None) -> Coming:
+        coming = coming or Coming()
+        self._jobs.put((request, coming))
         if len(self._threads) < self._limits.max_connections:
             thread = threading.Thread(target=self._work, name=f"fetch {self._label}", daemon=True)
             self._threads.append(thread)
             thread.start()
-        return future
+        return coming
 
-    def _wait(self, future: Future[list[Document]]) -> list[Document]:
-        while not future.done():
-            self.wait_for_one(future)
+    def _wait(self, coming: Coming) -> list[Document]:
+        while not coming.done():
+            self.wait_for_one(coming)
         self._stop.check()
-        return future.result()
+        return coming.result()
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            request, future = job
-            if self._stop.event.is_set() or not future.set_running_or_notify_cancel():
+            request, coming = job
+            if self._stop.event.is_set() or not coming.set_running_or_notify_cancel():
                 continue
             try:
-                future.set_result(self._fetch(request))
+                coming.set_result(self._fetch(request, coming))
             except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
-                future.set_exception(error)
-            del job, request, future  # an idle thread would keep the answer, or the error's frames
+                coming.set_exception(error)
+            del job, request, coming  # an idle thread would keep the answer, or the error's frames
 
-    def _fetch(self, request: Request) -> list[Document]:
+    def _fetch(self, request: Request, coming: Coming) -> list[Document]:
         """Try until there is an answer or `retry_seconds` are over since the first try failed.
 
         Waiting for other requests does not count, but a server that lets nobody in does.
@@ -183,16 +188,16 @@ class Fetcher:
             for factor in (1, ROOM_SECONDS)
         )
         next(waits), next(waits_for_others)  # the generators want to be primed
-        while True:
+        while coming.is_wanted:
             if parts := self._halves(request):
-                return [each for part in parts for each in self._fetch(part)]
+                return [each for part in parts for each in self._fetch(part, coming)]
             leave = self._limiter.enter(self._stop.event)
             if failed_at is not None:
                 failed_at += leave.queued
             try:
-                return [self._try(request, leave.started)]
+                return [self._try(request, coming, leave.started)]
             except RetryError as failure:
-                if failure.slow and self._shrink(request):
+                if failure.slow and self._shrink(request, coming):
                     continue
                 pause = failure.after
                 if failure.too_many and self._limits.learns_quota:
@@ -219,7 +224,8 @@ class Fetcher:
                     left,
                 )
                 self._clock.wait(self._stop.event, min(pause, left))
-                self._count(request, retries=1)
+                self._count(coming, retries=1)
+        raise CancelledError
 
     def _halves(self, request: Request) -> list[Request]:
         """The smaller pages to ask for instead, once this collection was too slow for a whole one.
@@ -241,20 +247,20 @@ class Fetcher:
             for at in range(offset, offset + count - 1, size - 1)
         ]
 
-    def _shrink(self, request: Request) -> bool:
+    def _shrink(self, request: Request, coming: Coming) -> bool:
         count = request.params.get("count")
         if not isinstance(count, int) or count <= SMALLEST_PAGE:
             return False
         with self._lock:
             size = self._page_sizes.get(request.path, count)
             self._page_sizes[request.path] = min(size, (count + 2) // 2)
-        self._count(request, retries=1)
+        self._count(coming, retries=1)
         return True
 
-    def _try(self, request: Request, started: float) -> Document:
+    def _try(self, request: Request, coming: Coming, started: float) -> Document:
         is_answered = True
         try:
-            return self._wire.get(request, partial(self._count, request, requests=1))
+            return self._wire.get(request, partial(self._count, coming, requests=1))
         except RetryError as failure:
             is_answered = False
             if failure.too_many:
@@ -263,9 +269,9 @@ class Fetcher:
         finally:
             self._limiter.leave(started, good=is_answered)
 
-    def _count(self, request: Request, requests: int = 0, retries: int = 0) -> None:
+    def _count(self, coming: Coming, requests: int = 0, retries: int = 0) -> None:
         with self._lock:
-            is_early = self._foreseen is not None and self._foreseen[0] is request
+            is_early = self._foreseen is not None and self._foreseen[1] is coming
             usage = self._early if is_early else self.usage
             usage.requests += requests
             usage.retries += retries

@@ -144,22 +144,24 @@ class Job:
             yield from page.rows
         self._lead(walk)
 
-    def children(
+    def children(  # noqa: PLR0913 - each says something else of the rows
         self,
         parents: Iterable[P],
         collection_of: Callable[[P], Collection],
         what: str,
         *,
         counted: bool = True,
+        leads: bool = False,
         at_once: bool = False,
     ) -> Iterator[tuple[P, Page]]:
         """All pages of each parent's collection; a parent that is gone is skipped and counted.
 
         One that is refused is noted in `refused`. With `counted` the rows are this stream's,
-        otherwise they only lead to them. With `at_once` all rows of a parent come as one page.
+        otherwise they only lead to them, as they may also do if they are counted (`leads`). With
+        `at_once` all rows of a parent come as one page.
         """
         read = refused = 0
-        ahead = None if counted else self._few
+        ahead = self._few if leads or not counted else None
         for parent, walk in fan_out(self.fetcher, parents, collection_of, ahead=ahead):
             try:
                 for page in [walk.whole()] if at_once else walk:

@@ -82,6 +82,20 @@ def test_what_an_audience_tells_may_be_wrong(told: object) -> None:
         assert len(visits(sandbox, "/members")) <= 4 + 16
 
 
+@pytest.mark.parametrize("connections", [1, 2, 8])
+def test_pages_that_are_not_wanted_after_all_are_not_tried_again(connections: int) -> None:
+    """A page beyond the end of a list, which fails, does not keep its connection busy."""
+    with Sandbox(lists=2, members=8) as sandbox:
+        tell(sandbox, 5000)
+        beyond = [{"offset": str(place * 999)} for place in range(1, 7)]
+        fault = {"kind": "status", "status": 500, "path": MEMBERS}
+        sandbox.control(faults=[{**fault, "query": query} for query in beyond])
+        run = sync(sandbox.config() | {"max_connections": connections}, catalog=catalog_of(LEFT))
+        assert run.failures == []
+        assert emitted(run.records[LEFT], LEFT) == held(sandbox, LEFT)
+        assert len(visits(sandbox, "/members")) <= 2 * 6 + 2
+
+
 @pytest.mark.parametrize("is_told", [True, False])
 def test_the_next_list_is_asked_for_while_one_ends(tmp_path: Path, is_told: bool) -> None:  # noqa: FBT001
     """Once all pages of a list are asked for, those of the next follow, not only its first."""
@@ -110,6 +124,18 @@ def test_a_reading_begins_while_its_account_is_looked_up(tmp_path: Path, stream:
             assert running.rest() == 0
         assert visits(sandbox, path) == [200]
         assert emitted(running.found.records[stream], stream) == held(sandbox, stream)
+
+
+@pytest.mark.parametrize("status", [500, 504])
+def test_an_opening_that_fails_at_first_is_counted(status: int) -> None:
+    """What the first list took is told with its stream, halves of its page too."""
+    with Sandbox(lists=1, members=3) as sandbox:
+        fault = {"kind": "status", "status": status, "path": AUDIENCES, "times": 1}
+        sandbox.control(faults=[fault])
+        run = sync(sandbox.config(), catalog=catalog_of(LEFT))
+        assert run.failures == []
+        (told,) = (line for line in run.log if "requests" in line and f"{LEFT}, account" in line)
+        assert f"; {sandbox.stats()['total'] - 1} requests; 1 retries;" in told
 
 
 @pytest.mark.parametrize("settings", [{"max_connections": 1}, {"accounts": 2}])

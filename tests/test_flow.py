@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,7 @@ from tap_replies.sandbox.stats import Stats, Visit
 from tap_replies.sources.mailchimp.client import PAGING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 LATE = {"kind": "stall", "seconds": 4.0, "at": 2}
@@ -80,28 +82,54 @@ def test_windows_are_short_where_the_api_is_slow(tmp_path: Path) -> None:
             assert 16 < len(answered) < 40 < 700 * 3 // 30
 
 
-def test_a_long_listing_leaves_room_for_what_it_leads_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Contacts that are listed ahead do not take the place of their feeds, which stay many."""
-    at_once: list[int] = []
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, list[int]]]:
+    """How many requests were under way when each came, by endpoint; pages are short."""
+    found: dict[str, list[int]] = defaultdict(list)
     begin = Stats.begin
 
     def noting(stats: Stats, visit: Visit, endpoint: str) -> None:
         begin(stats, visit, endpoint)
-        if endpoint.endswith("/activity-feed"):
-            at_once.append(stats.flying["all"])
+        found[endpoint].append(stats.flying["all"])
 
     monkeypatch.setattr(Stats, "begin", noting)
     whole_pages = PAGING.count
     object.__setattr__(PAGING, "count", 31)
-    try:
-        with Sandbox(lists=1, members=600, latency_ms=40) as sandbox:
-            run = sync(sandbox.config(), catalog=catalog_of("mailchimp_member_activity"))
-    finally:
-        object.__setattr__(PAGING, "count", whole_pages)
+    yield found
+    object.__setattr__(PAGING, "count", whole_pages)
+
+
+@pytest.mark.parametrize(("lists", "members"), [(1, 600), (12, 62)])
+def test_a_long_listing_leaves_room_for_what_it_leads_to(
+    lists: int, members: int, at_once: dict[str, list[int]]
+) -> None:
+    """Contacts that are listed ahead do not take the place of their feeds, which stay many."""
+    with Sandbox(lists=lists, members=members, latency_ms=40) as sandbox:
+        run = sync(sandbox.config(), catalog=catalog_of("mailchimp_member_activity"))
     assert run.failures == []
-    later = at_once[len(at_once) // 4 : -20]
-    assert len(at_once) >= 300
+    (feeds,) = (each for name, each in at_once.items() if name.endswith("/activity-feed"))
+    later = feeds[len(feeds) // 4 : -20]
+    assert len(feeds) >= 300
     assert sum(later) / len(later) >= 6
+
+
+def test_surveys_leave_room_for_their_responses(at_once: dict[str, list[int]]) -> None:
+    """Responses are fetched one by one, but several at a time, while more surveys are listed."""
+    with Sandbox(lists=1, members=6, latency_ms=40) as sandbox:
+        account = sandbox.world.account("", "mailchimp")
+        survey, response = (next(iter(account.rows(name))) for name in ("surveys", "responses"))
+        for number in range(10):
+            own = {"op": "insert", "collection": "mailchimp.surveys"}
+            sandbox.mutate({**own, "row": {**survey, "id": f"abc{number:04}", "web_id": number}})
+            for each in range(50):
+                keys = {"survey_id": f"abc{number:04}", "response_id": f"{number}{each:04}"}
+                own = {"op": "insert", "collection": "mailchimp.responses"}
+                sandbox.mutate({**own, "row": {**response, **keys}})
+        run = sync(sandbox.config(), catalog=catalog_of("mailchimp_survey_responses"))
+    assert run.failures == []
+    (fetched,) = (each for name, each in at_once.items() if "/responses/" in name)
+    assert len(fetched) >= 500
+    assert sum(fetched) / len(fetched) >= 4.5
 
 
 LOOPS = {

@@ -50,7 +50,7 @@ class SurveyResponses(MailchimpStream):
     def batches(self, job: Job) -> Iterator[Batch]:
         """The responses of each survey; the answers of those not older than the bookmark."""
         surveys = job.parents(ids("/reporting/surveys", "surveys", "the surveys", "title"))
-        for survey, page in job.children(surveys, self._of, "surveys"):
+        for survey, page in job.children(surveys, self._of, "surveys", leads=True):
             columns = {"survey_id": survey["id"], "survey_title": survey.get("title")}
             due = [row["response_id"] for row in page.rows if _is_due(job, row)]
             requests = [self._request(survey["id"], response) for response in due]
