@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 STREAM = "mailchimp_conversations"
 ROWS = 100_000
-ROUNDS = 4
+ROUNDS = 3
 PIPED, INTO_FILE = "RECORD, down a pipe", "RECORD, into a file"
 ENCODINGS = (("jsonl", "gzip"), ("jsonl", "none"), ("parquet", "gzip"))
 

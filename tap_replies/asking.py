@@ -53,6 +53,11 @@ class Asked:
         """Whether nothing is left to ask for."""
         return self._rest.is_over
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether the next answer has come."""
+        return bool(self._waiting) and self._waiting[0][1].done()
+
     def go_on(self, *, in_turn: bool = True) -> Futures:
         """Ask for what there is room for; more can be asked once one of the result is done.
 

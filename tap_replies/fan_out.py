@@ -28,9 +28,10 @@ def fan_out(
 ) -> Generator[tuple[P, Walk], None, None]:
     """The collection of each parent, in their order; pages of the next ones are asked for early.
 
-    `ahead` limits how many pages of each are asked for ahead, and how many collections, each with
-    its first page only: what they lead to needs the room. What the parents raise comes after the
-    collections of those before: while one of these is read, it would be taken for its error.
+    `ahead` limits how many pages of each are asked for ahead; then only first pages are asked for
+    early, and not while so many of them wait for their turn: what they lead to needs the room. What
+    the parents raise comes after the collections of those before: while one of these is read, it
+    would be taken for its error.
     """
 
     def walk_of(parent: P) -> Walk:
@@ -65,8 +66,7 @@ class _Early(Generic[P]):
         self._fetcher = fetcher
         self._parents = Ahead(parents)
         self._walk_of = walk_of
-        self._most = ahead or fetcher.max_connections
-        self._leads = ahead is not None
+        self._ahead = ahead
         self._error: Exception | None = None
 
     @property
@@ -79,7 +79,7 @@ class _Early(Generic[P]):
     def go_on(self, *, in_turn: bool) -> Futures:
         """Ask for what there is room for; more can be asked once one of the result is done."""
         awaited: Futures = frozenset()
-        in_turn = in_turn and not self._leads
+        in_turn = in_turn and self._ahead is None
         for _, walk in self.walks:
             awaited |= walk.pages.go_on(in_turn=in_turn)
             in_turn = in_turn and walk.pages.is_asked
@@ -93,7 +93,9 @@ class _Early(Generic[P]):
 
     @property
     def _has_room(self) -> bool:
-        few = len(self.walks) < self._most
+        answered = sum(walk.pages.is_answered for _, walk in self.walks)
+        few = len(self.walks) < self._fetcher.max_connections
+        few = few and (self._ahead is None or answered < self._ahead)
         return not self.walks or (few and self._fetcher.has_room)
 
     def _next(self) -> list[tuple[P, Walk]]:

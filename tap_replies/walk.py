@@ -9,6 +9,7 @@ read again.
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tap_replies.answers import decode_items, has_nul
@@ -32,6 +33,23 @@ MOST_REPAIRS = 20
 """Broken borders that are mended in one walk before the order itself counts as unstable."""
 
 
+@dataclass(slots=True)
+class _Reach:
+    """How many pages of a walk may be asked for ahead.
+
+    An object of its own: what asks for them must not keep the walk, and all that it has read.
+    """
+
+    most: int
+    may_stop: bool = field(kw_only=True)
+    index: int = 0
+    """The number of the last page that was read."""
+
+    def __call__(self) -> int:
+        """The number; it grows with the pages that were wanted so far, if no more may be."""
+        return min(self.most, self.index + 1) if self.may_stop else self.most
+
+
 class Walk:
     """One reading of a collection, page by page; afterwards it tells what was missing."""
 
@@ -52,8 +70,7 @@ class Walk:
         self.known = Known(collection)
         self.walks = 0
         self._fetcher = fetcher
-        self._ahead = ahead or fetcher.max_connections * 2
-        self._may_stop = may_stop
+        self._reach = _Reach(ahead or fetcher.max_connections * 2, may_stop=may_stop)
         self._collection = collection
         self._repairs = 0
         self._page = Answer([], is_dirty=False, total=None, index=0, envelope={})
@@ -61,7 +78,7 @@ class Walk:
         self._is_stopped = may_stop
         self._first_total: int | None = None
         self._inserted = 0
-        self.pages = Pages(fetcher, collection, self._asked)
+        self.pages = Pages(fetcher, collection, self._reach)
         """Those of the next reading, which may be asked for before it begins."""
 
     @property
@@ -143,7 +160,7 @@ class Walk:
 
     def _once(self) -> Iterator[Page]:
         if self.walks:
-            self.pages = Pages(self._fetcher, self._collection, self._asked)
+            self.pages = Pages(self._fetcher, self._collection, self._reach)
         self.walks += 1
         self._repairs = self._inserted = self._lacking = 0
         self.known.begin()
@@ -156,7 +173,7 @@ class Walk:
             yield from self._following(pages)
         while not self._is_last and self._page.index + 1 < planned:
             requests = self._requests(self._page.index + 1, planned)
-            with closing(Asked(self._fetcher, requests, self._asked)) as asked:
+            with closing(Asked(self._fetcher, requests, self._reach)) as asked:
                 yield from self._following(asked)
         # The total is never trusted to end a walk: a short page is, or one that is repeated.
         while self._page.items and not self.known.is_repeated and not self._is_last:
@@ -176,10 +193,6 @@ class Walk:
     def _requests(self, start: int, end: int) -> Iterator[Request]:
         paging = self._collection.paging
         return (paging.at(self._collection.request, index) for index in range(start, end))
-
-    def _asked(self) -> int:
-        """How many pages may be asked for ahead."""
-        return min(self._ahead, self._page.index + 1) if self._may_stop else self._ahead
 
     def _get(self, index: int) -> Answer:
         request = self._collection.paging.at(self._collection.request, index)
@@ -261,12 +274,13 @@ class Walk:
 
     def _take(self, page: Answer, asked: Asked | None = None) -> Iterator[Page]:
         """Note the page as read, and hand out those of its rows that were not handed out yet."""
-        if asked and not self._may_stop:
+        if asked and not self._reach.may_stop:
             asked.go_on()
         paging = self._collection.paging
         if page.index + 1 < paging.pages(page.envelope):
             self._lacking += max(0, paging.size(page.envelope) - len(page.items))
         self._page = page
+        self._reach.index = page.index
         self._total = page.total
         self.known.turn(page.total)
         for block in page.blocks():

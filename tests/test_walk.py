@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from clock import ScriptedClock, tap_with
 from support import asked, catalog_of, emitted, held, sync
 
+from tap_replies.fan_out import fan_out
 from tap_replies.limits import Limiter
+from tap_replies.paging import Collection
 from tap_replies.sandbox import Sandbox
 from tap_replies.source import Request
+from tap_replies.sources.mailchimp.client import PAGING
 from tap_replies.tap import TapReplies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_replies.fetch import Fetcher
+    from tap_replies.walk import Walk
 
 LISTED, NUMBERED = "mailchimp_conversations", "reamaze_conversations"
 OPT_OUTS = "mailchimp_unsubscribes"
@@ -177,6 +184,29 @@ def test_a_reading_that_is_left_frees_its_place(pages: Sandbox) -> None:
     assert wanted == 4
     assert len(list(ahead)) == 8
     fetcher.close()
+
+
+def test_a_list_that_was_read_is_forgotten_at_once(sandbox: Sandbox) -> None:
+    """What was read of a thread goes with it, and does not wait to be swept up."""
+    fetcher = _fetcher(sandbox)
+    left: list[weakref.ref[Walk]] = []
+
+    def of(slug: str) -> Collection:
+        path = f"/conversations/{slug}/messages"
+        return Collection(Request(path), "conversation_messages", PAGING, itemgetter("id"))
+
+    threads = [str(thread) for (thread,) in held(sandbox, LISTED)]
+    gc.disable()
+    try:
+        for _, walk in fan_out(fetcher, threads, of):
+            assert [page.rows for page in walk]
+            assert not any(each() for each in left)
+            left.append(weakref.ref(walk))
+            del walk
+    finally:
+        gc.enable()
+        fetcher.close()
+    assert len(left) == len(threads) > 8
 
 
 def test_requests_are_spaced(sandbox: Sandbox) -> None:
