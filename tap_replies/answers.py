@@ -30,7 +30,7 @@ MOST_DIGITS = 4300
 ZIPPED = frozenset({"gzip", "x-gzip"})
 
 GZIP = 31
-"""A window of 2^15 bytes, with the header of gzip (Python documentation, `zlib.decompress`)."""
+"""A window of 2^15 bytes, with the header of gzip (Python documentation, `zlib`)."""
 
 MOST_TIMES = 1032
 """So many times their own bytes is the most that deflated bytes can stand for."""

@@ -8,6 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
+from tap_replies.answers import GZIP
 from tap_replies.errors import FileNotWritten, masked
 from tap_replies.output import encode_lines
 
@@ -28,9 +29,6 @@ LEVEL = 1
 CHUNK = 8 << 20
 """Bytes of records that are packed together, in Parquet as a row group. Each time, Python's lock
 changes hands; at the end of a file, what is left is waited for."""
-
-GZIP = 31
-"""A window of 2^15 bytes, with the header of gzip (Python documentation, `zlib.compressobj`)."""
 
 
 class Content(Protocol):

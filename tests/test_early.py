@@ -248,8 +248,9 @@ def test_an_answer_in_another_packing(monkeypatch: pytest.MonkeyPatch) -> None:
         assert emitted(run.records[THREADS], THREADS) == held(sandbox, THREADS)
 
 
-@pytest.mark.parametrize("status", [403, 404])
-@pytest.mark.parametrize("seconds", [0, 0.3])
+@pytest.mark.parametrize(
+    ("status", "seconds"), [(403, 0), (403, 0.3), (404, 0), (404, 0.3), (410, 0), (400, 0)]
+)
 def test_a_list_of_parents_that_breaks_off_is_no_fault_of_a_parent(
     status: int, seconds: float
 ) -> None:
