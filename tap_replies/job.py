@@ -130,13 +130,6 @@ class Job:
         yield from walk
         self.count(walk)
 
-    def whole(self, collection: Collection) -> Page:
-        """All rows of a collection, which are this stream's, as one page."""
-        walk = Walk(self.fetcher, collection)
-        page = walk.whole()
-        self.count(walk)
-        return page
-
     def parents(self, collection: Collection) -> Iterator[Row]:
         """All rows of a collection that leads to this stream's."""
         walk = Walk(self.fetcher, collection, ahead=self._few)
@@ -144,7 +137,7 @@ class Job:
             yield from page.rows
         self._lead(walk)
 
-    def children(  # noqa: PLR0913 - each says something else of the rows
+    def children(
         self,
         parents: Iterable[P],
         collection_of: Callable[[P], Collection],
@@ -152,19 +145,17 @@ class Job:
         *,
         counted: bool = True,
         leads: bool = False,
-        at_once: bool = False,
     ) -> Iterator[tuple[P, Page]]:
         """All pages of each parent's collection; a parent that is gone is skipped and counted.
 
         One that is refused is noted in `refused`. With `counted` the rows are this stream's,
-        otherwise they only lead to them, as they may also do if they are counted (`leads`). With
-        `at_once` all rows of a parent come as one page.
+        otherwise they only lead to them, as they may also do if they are counted (`leads`).
         """
         read = refused = 0
         ahead = self._few if leads or not counted else None
         for parent, walk in fan_out(self.fetcher, parents, collection_of, ahead=ahead):
             try:
-                for page in [walk.whole()] if at_once else walk:
+                for page in walk:
                     yield parent, page
             except GoneError:
                 self.skip(what)

@@ -140,16 +140,6 @@ class Walk:
         if alike := self.known.take_alike(self.missing):
             yield Page(alike, is_dirty=True, total=None, index=self._page.index)
 
-    def go_on(self) -> None:
-        """Ask for what is wanted next, while the rows of this walk are dealt with."""
-        self.pages.go_on()
-
-    def whole(self) -> Page:
-        """All rows as one page; raises what a walk raises."""
-        pages = list(self)
-        rows = [row for page in pages for row in page.rows]
-        return Page(rows, any(page.is_dirty for page in pages), pages[-1].total)
-
     def ends(self, *, last: bool = True) -> tuple[Page, Page]:
         """Only the first page and the last, for what they tell; they count for nothing."""
         first = self._get(0)

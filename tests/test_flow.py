@@ -20,26 +20,37 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-LATE = {"kind": "stall", "seconds": 4.0, "at": 2}
-FIRST_PAGE = {
-    "mailchimp_conversations": ("/3.0/conversations", 1000),
-    "mailchimp_list_unsubscribes": ("/3.0/lists/*/members", 1000),
-    "reamaze_conversations": ("/api/v1/conversations", 30),
-}
-"""The path of a list, and how many rows its first page has."""
+LATE = {"kind": "stall", "seconds": 4.0}
+SECOND, PAGE_2 = {"at": 2}, {"query": {"page": "2"}, "at": 1}
 
 
-@pytest.mark.parametrize("stream", FIRST_PAGE)
-def test_a_page_leaves_before_the_next_has_come(tmp_path: Path, stream: str) -> None:
+@pytest.mark.parametrize(
+    ("stream", "rows", "late", "settings"),
+    [
+        ("mailchimp_conversations", 1000, {"path": "/3.0/conversations", **SECOND}, {}),
+        ("mailchimp_list_unsubscribes", 1000, {"path": "/3.0/lists/*/members", **SECOND}, {}),
+        ("reamaze_conversations", 30, {"path": "/api/v1/conversations", **PAGE_2}, {}),
+        ("reamaze_messages", 30, {"path": "/api/v1/messages", **PAGE_2}, {}),
+        (
+            "reamaze_messages",
+            30,
+            {"path": "/api/v1/conversations/*/messages", **PAGE_2},
+            {"reamaze_messages_from": "conversations"},
+        ),
+    ],
+    ids=["threads", "opt-outs", "conversations", "windows", "messages of a thread"],
+)
+def test_a_page_leaves_before_the_next_has_come(
+    tmp_path: Path, stream: str, rows: int, late: dict[str, Any], settings: dict[str, Any]
+) -> None:
     """All records of the first page reach the reader while the second is still awaited."""
-    path, rows = FIRST_PAGE[stream]
     sizes: dict[str, Any] = {"conversations": 1500, "messages": 1, "lists": 1, "members": 1500}
-    with Sandbox(reamaze_conversations=45, **sizes) as sandbox:
-        sandbox.control(faults=[LATE | {"path": path}])
+    with Sandbox(reamaze_conversations=45, reamaze_messages=45, **sizes) as sandbox:
+        sandbox.control(faults=[LATE | late])
         catalog = catalog_of(stream)
-        with Running(tmp_path, sandbox.config(), catalog=catalog) as running:
+        with Running(tmp_path, sandbox.config() | settings, catalog=catalog) as running:
             running.until(lambda run: run.lines == 1 + rows)
-            assert running.process.poll() is None
+            assert None in [visit.status for visit in list(sandbox.app.stats.visits)]
             assert len(running.found.records[stream]) == rows
 
 
@@ -69,17 +80,6 @@ def test_what_has_come_leaves_while_parents_are_awaited(
             running.until(lambda run: run.lines > rows and is_awaited())
             assert is_awaited()
             assert len(running.found.records[stream]) >= rows
-
-
-def test_windows_are_short_where_the_api_is_slow(tmp_path: Path) -> None:
-    """Messages that wait for those of their window do not wait for many pages of a slow API."""
-    sizes: dict[str, Any] = {"reamaze_conversations": 700, "reamaze_messages": 3}
-    with Sandbox(latency_ms=600, **sizes) as sandbox:
-        config = sandbox.config() | {"reamaze_messages_from": "brand"}
-        with Running(tmp_path, config, catalog=catalog_of("reamaze_messages")) as running:
-            running.until(lambda run: run.found.records["reamaze_messages"])
-            answered = [visit for visit in list(sandbox.app.stats.visits) if visit.status]
-            assert 16 < len(answered) < 40 < 700 * 3 // 30
 
 
 @pytest.fixture

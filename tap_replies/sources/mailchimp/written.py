@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from functools import partial
+from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -103,13 +104,16 @@ class MemberActivity(MailchimpStream):
         """
         asked: list[str] = []
         members = self._members(job, asked)
-        for (list_id, member), page in job.children(members, self._feed, "contacts", at_once=True):
+        feeds = job.children(members, self._feed, "contacts")
+        for (list_id, member), pages in groupby(feeds, key=itemgetter(0)):
             columns = {
                 "list_id": list_id,
                 "email_id": member["id"],
                 "member_last_changed": member.get("last_changed"),
             }
-            yield Batch(_keyed(page.rows), page.is_dirty, columns)
+            alike: Counter[str] = Counter()
+            for _, page in pages:
+                yield Batch(_keyed(page.rows, alike), page.is_dirty, columns)
         if job.reading:  # contacts whose feeds are empty need not be asked again either
             job.reading.newest = max([job.reading.newest or "", *asked]) or None
 
@@ -156,9 +160,8 @@ def _identity(row: Row) -> tuple[Any, ...]:
     return tuple(str(row.get(name)) for name in names)
 
 
-def _keyed(rows: list[Row]) -> list[Row]:
-    """The rows with a key; those that are alike in all but their text are numbered."""
-    alike: Counter[str] = Counter()
+def _keyed(rows: list[Row], alike: Counter[str]) -> list[Row]:
+    """The next rows of a feed, with a key; those alike in all but their text are numbered."""
     rows.sort(key=_identity)
     for row in rows:
         text = "\x1f".join(_identity(row)[:-1])

@@ -44,36 +44,46 @@ def _identity(row: Row, slug: str | None) -> tuple[Any, ...]:
     return (slug, row.get("created_at"), sender, *(row.get(name) for name in names))
 
 
-def keyed(rows: list[Row], slug: str | None = None) -> list[Row]:
-    """The rows oldest first, each with a key, since the API gives messages none.
+class Keys:
+    """Keys for the messages of one conversation, or of some time, since the API gives them none.
 
-    The key leaves the body out, so that an edited message stays the same one. Messages that
-    are alike in all the key is made of are numbered; all of one moment must be among the rows.
+    A key leaves the body out, so that an edited message stays the same one. Messages that are
+    alike in all the key is made of are numbered as they come; all of one moment must come here.
     """
-    rows.sort(key=lambda row: (moment_of(row), str(row.get("body"))))
-    alike: Counter[str] = Counter()
-    # It is from another page than the rows are, which may be the only one with odd text.
-    listed = fit_text(slug) if isinstance(slug, str) else slug
-    for row in rows:
-        own = _slug(row) or listed
-        created, *rest = _identity(row, own)[1:]
-        text = "\x1f".join(map(str, (own, _precise(created), *rest)))
-        alike[text] += 1
-        if alike[text] > 1:
-            text += f"\x1f{alike[text]}"
-        row["message_key"] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-        body = row.get("body")
-        if body and isinstance(body, str):
-            digest = hashlib.sha256(body.encode("utf-8", "surrogatepass"))
-            row["body_sha256"] = digest.hexdigest()
-        row["conversation_slug"] = own
-        row["origin_name"] = codes.word(codes.ORIGIN, row.get("origin"))
-        row["visibility_name"] = codes.word(codes.VISIBILITY, row.get("visibility"))
-        conversation = row.get("conversation")
-        category = conversation.get("category") if isinstance(conversation, dict) else None
-        if isinstance(category, dict):
-            category["channel_name"] = codes.word(codes.CHANNEL, category.get("channel"))
-    return rows
+
+    def __init__(self, slug: str | None = None) -> None:
+        """Begin with none; `slug` is that of the conversation that was asked for."""
+        # It is from another page than the rows are, which may be the only one with odd text.
+        self._slug = fit_text(slug) if isinstance(slug, str) else slug
+        self._alike: Counter[str] = Counter()
+
+    def keyed(self, rows: list[Row]) -> list[Row]:
+        """The next rows, each with its key, oldest first."""
+        # The order of those of one moment is not documented.
+        rows.sort(key=lambda row: (moment_of(row), str(row.get("body"))))
+        for row in rows:
+            own = _slug(row) or self._slug
+            row["message_key"] = self._key(row, own)
+            body = row.get("body")
+            if body and isinstance(body, str):
+                digest = hashlib.sha256(body.encode("utf-8", "surrogatepass"))
+                row["body_sha256"] = digest.hexdigest()
+            row["conversation_slug"] = own
+            row["origin_name"] = codes.word(codes.ORIGIN, row.get("origin"))
+            row["visibility_name"] = codes.word(codes.VISIBILITY, row.get("visibility"))
+            conversation = row.get("conversation")
+            category = conversation.get("category") if isinstance(conversation, dict) else None
+            if isinstance(category, dict):
+                category["channel_name"] = codes.word(codes.CHANNEL, category.get("channel"))
+        return rows
+
+    def _key(self, row: Row, slug: str | None) -> str:
+        created, *rest = _identity(row, slug)[1:]
+        text = "\x1f".join(map(str, (slug, _precise(created), *rest)))
+        self._alike[text] += 1
+        if self._alike[text] > 1:
+            text += f"\x1f{self._alike[text]}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _precise(created: Any) -> str:  # noqa: ANN401 - any JSON

@@ -7,17 +7,18 @@ from collections import deque
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from tap_replies.fan_out import fan_out
 from tap_replies.job import Batch, Job
-from tap_replies.paging import BLOCK, Collection
+from tap_replies.paging import Collection
 from tap_replies.source import Request, segment
 from tap_replies.sources.reamaze.client import PAGING, date_param
-from tap_replies.sources.reamaze.keys import content, keyed, moment_of
+from tap_replies.sources.reamaze.keys import Keys, content, moment_of
 from tap_replies.sources.reamaze.listings import all_conversations, changed, changed_at
 from tap_replies.sources.reamaze.sample import Sample
 from tap_replies.sources.reamaze.windows import MOST, Window, plan
@@ -78,8 +79,9 @@ class Messages(ApiStream):
     @override
     def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
         """The whole thread of one conversation."""
-        page = job.whole(self._thread(wanted))
-        yield Batch(keyed(page.rows, wanted), page.is_dirty)
+        keys = Keys(wanted)
+        for page in job.walk(self._thread(wanted)):
+            yield Batch(keys.keyed(page.rows), page.is_dirty)
 
     def _way(self, job: Job) -> str:
         way: str = self.config["reamaze_messages_from"]
@@ -131,20 +133,16 @@ class Messages(ApiStream):
     def _window(
         self, job: Job, window: Window, walk: Walk, pages: Iterable[Page], sample: Sample | None
     ) -> Iterator[Batch]:
-        rows, is_dirty = [], False
+        keys = Keys()
         for page in pages:
-            rows += [row for row in page.rows if window.holds(moment_of(row))]
-            is_dirty |= page.is_dirty
+            rows = keys.keyed([row for row in page.rows if window.holds(moment_of(row))])
+            if sample:
+                sample.take(rows)
+            yield Batch(rows, page.is_dirty)
         job.count(walk)
-        rows = keyed(rows)
-        if sample:
-            sample.take(rows)
         # The last window waits for the comparison: a run cut before it repeats both.
         is_last = job.reading is not None and window.end >= job.reading.upper
         complete_to = None if sample and is_last else window.end
-        for start in range(0, len(rows), BLOCK):
-            walk.go_on()
-            yield Batch(rows[start : start + BLOCK], is_dirty)
         yield Batch([], complete_to=complete_to)
 
     def _all(self, job: Job, window: Window | None = None) -> Collection:
@@ -167,10 +165,13 @@ class Messages(ApiStream):
             conversations = (row for page in changed(job, counted=False) for row in page.rows)
         # One that changes meanwhile comes twice, but is read once: the next run reads it again.
         slugs = _once(row["slug"] for row in conversations if self._is_due(job, row))
-        for slug, page in job.children(slugs, self._thread, "conversations", at_once=True):
-            rows = keyed(page.rows, slug)
-            rows = list(filter(unseen, rows)) if unseen else rows
-            yield Batch(rows, page.is_dirty, about={"is_whole": True})
+        threads = job.children(slugs, self._thread, "conversations")
+        for slug, pages in groupby(threads, key=itemgetter(0)):
+            keys = Keys(slug)
+            for _, page in pages:
+                rows = keys.keyed(page.rows)
+                rows = list(filter(unseen, rows)) if unseen else rows
+                yield Batch(rows, page.is_dirty, about={"is_whole": True})
 
     def _is_due(self, job: Job, row: Row) -> bool:
         moment = changed_at(row) if row.get("updated_at") else None

@@ -10,7 +10,7 @@ from array import array
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tap_replies.sources.reamaze.keys import keyed
+from tap_replies.sources.reamaze.keys import Keys
 from tap_replies.sources.reamaze.listings import all_conversations
 from tap_replies.times import moved, utc
 from tap_replies.walk import Walk
@@ -47,17 +47,17 @@ class Sample:
     def take(self, rows: list[Row]) -> None:
         """Note what a window gave."""
         for row in rows:
-            self._emitted.append(hash(row["message_key"]))
+            self._emitted.append(_told(row))
             slug = row["conversation_slug"]
             if slug in self._given or (slug and self._enters(slug, row)):
                 self._given[slug].add(row["message_key"])
 
     def unseen(self, row: Row) -> bool:
-        """Whether no window gave this message."""
-        return hash(row["message_key"]) not in self._given_keys
+        """Whether no window gave this message, or another one of those alike by its key."""
+        return _told(row) not in self._emitted_rows
 
     @cached_property
-    def _given_keys(self) -> frozenset[int]:
+    def _emitted_rows(self) -> frozenset[int]:
         return frozenset(self._emitted)
 
     def incomplete(self) -> str | None:
@@ -67,7 +67,7 @@ class Sample:
         for slug, page in pages:
             threads.setdefault(slug, []).extend(page.rows)
         for slug, rows in threads.items():
-            held = {row["message_key"] for row in keyed(rows, slug) if self._is_within(row)}
+            held = {row["message_key"] for row in Keys(slug).keyed(rows) if self._is_within(row)}
             if held - self._given[slug]:
                 return slug
         return None
@@ -104,6 +104,10 @@ class Sample:
         reading = self._job.reading
         upper = reading.upper if reading else self._job.started
         return known is not None and (self._job.lower or "") <= known < upper
+
+
+def _told(row: Row) -> int:
+    return hash((row["message_key"], row.get("body_sha256")))
 
 
 def _rank(slug: str) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -17,15 +15,7 @@ if TYPE_CHECKING:
     from tap_replies.paging import Collection
 
 WANTED = 3_000
-"""Messages in a window, so that each is sorted in little memory and a cut run repeats little."""
-
-SOON = 1.0
-"""Seconds in which a window is to be read where the API is slow: its messages wait for the last."""
-
-INSTANT = 0.001
-
-LEAST_ROUNDS = 2
-"""Pages of a window for each connection, however slow: the last page is seldom a full one."""
+"""Messages in a window, so that a cut run repeats little."""
 
 MOST = 10_000
 """Messages in a window that is not divided further."""
@@ -65,24 +55,15 @@ def plan(job: Job, everything: Collection) -> tuple[list[Window], int | None]:
         end = moved(end, timedelta(milliseconds=1))
     if job.lower is not None:
         return [Window(job.lower, end)], None
-    begun = time.monotonic()
     first, last = Walk(job.fetcher, everything).ends()
-    seconds = (time.monotonic() - begun) / 2
     rows = [row for row in (*first.rows, *last.rows) if isinstance(row, dict)]
     moments = [utc(row.get("created_at")) for row in rows]
     oldest = min(filter(None, moments), default=end)
-    count = math.ceil((first.total or 0) / _wanted(len(first.rows), seconds, job))
     # The count leaves out initial messages in some answers, so the first window is open.
-    windows = _split(oldest, end, max(1, count)) if oldest < end else []
+    windows = _split(oldest, end, max(1, -(-(first.total or 0) // WANTED))) if oldest < end else []
     is_all = not (job.reading and job.reading.ends)
     opened = Window(None, windows[0].end if windows else end)
     return [opened, *windows[1:]], first.total if is_all else None
-
-
-def _wanted(page_rows: int, seconds: float, job: Job) -> int:
-    """Messages in a window where a page of so many rows takes so many seconds."""
-    rounds = max(LEAST_ROUNDS, round(SOON / max(seconds, INSTANT)))
-    return min(WANTED, max(1, page_rows) * job.fetcher.max_connections * rounds)
 
 
 def _split(start: str, end: str, count: int) -> list[Window]:
