@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 MOST_SECONDS = 0.6
 LATENCY_MS = 300
+FIRST = (
+    ("mailchimp", "accounts"),
+    ("mailchimp", "mailchimp_conversations"),
+    ("mailchimp", "mailchimp_campaigns"),
+    ("reamaze", "reamaze_conversations"),
+)
+"""Streams that are read alone, with the settings of one account."""
 ROUNDS = 5
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
@@ -56,15 +63,14 @@ def figures() -> Iterator[Figure]:
     for option in ("--discover", "--about"):
         seconds = min(ended([option]) for _ in range(ROUNDS))
         yield Figure(option, "until its end", seconds, "s", most=MOST_SECONDS)
-    with server(conversations=100, messages=1) as place, TemporaryDirectory() as folder:
+    sizes = {"conversations": 100, "messages": 1, "campaigns": 20, "reamaze_conversations": 20}
+    with server(**sizes) as place, TemporaryDirectory() as folder:
         place.control(latency_ms=LATENCY_MS)
         config, wanted = Path(folder, "config.json"), Path(folder, "catalog.json")
-        mailchimp = {
-            name: value for name, value in place.config.items() if name.startswith("mailchimp")
-        }
-        config.write_text(json.dumps(mailchimp))
         options = ["--config", str(config), "--catalog", str(wanted)]
-        for stream in ("accounts", "mailchimp_conversations"):
+        for source, stream in FIRST:
+            settings = {name: each for name, each in place.config.items() if source in name}
+            config.write_text(json.dumps(settings))
             wanted.write_text(json.dumps(catalog(stream)))
             seconds = min(first_record(options) for _ in range(ROUNDS))
             beyond = seconds - LATENCY_MS / 1000

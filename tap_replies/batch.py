@@ -31,6 +31,10 @@ CHUNK = 8 << 20
 changes hands; at the end of a file, what is left is waited for."""
 
 
+AT_ONCE = 256 << 10
+"""Bytes of records that are parsed at once for Parquet: they fit into the processor's cache."""
+
+
 class Content(Protocol):
     """What a file holds; both methods return its next bytes."""
 
@@ -76,13 +80,21 @@ class Parquet:
 
     def add(self, lines: bytes) -> bytes:
         """Pack some records as one row group; none are written before the end."""
+        from pyarrow import ArrowInvalid  # noqa: PLC0415 - an extra
+
+        try:
+            table = self._table(lines, AT_ONCE)
+        except ArrowInvalid:  # a line must not be longer than two blocks
+            table = self._table(lines, len(lines))
+        self._writer.write_table(table)
+        return b""
+
+    def _table(self, lines: bytes, block_size: int) -> pa.Table:
         from pyarrow import BufferReader, json  # noqa: PLC0415 - an extra
 
-        # A line must not be longer than two blocks.
-        read = json.ReadOptions(use_threads=False, block_size=len(lines))
+        read = json.ReadOptions(use_threads=False, block_size=block_size)
         parse = json.ParseOptions(explicit_schema=self._schema, unexpected_field_behavior="ignore")
-        self._writer.write_table(json.read_json(BufferReader(lines), read, parse))
-        return b""
+        return json.read_json(BufferReader(lines), read, parse)
 
     def end(self) -> bytes:
         """Pack no more."""

@@ -266,6 +266,16 @@ def begin(
     )
 
 
+def adopt(unnamed: dict[str, Any], state: dict[str, Any]) -> None:
+    """Take over a bookmark that names no account, as a stream without partitions has it.
+
+    With several accounts such a state is refused before the run (`inputs.state_problems`).
+    """
+    for name in ("replication_key", "replication_key_value"):
+        if value := unnamed.pop(name, None):
+            state.setdefault(name, value)
+
+
 def surprises(state: Mapping[str, Any], reading: Reading, filters: str) -> Iterator[str]:
     """What to tell of a reading that begins otherwise than one may expect.
 

@@ -111,7 +111,10 @@ class Fetcher:
             (foreseen, coming), self._foreseen = self._foreseen, None
             self.usage.requests += self._early.requests
             self.usage.retries += self._early.retries
-        return coming if foreseen == request else self._submit(request)
+        if foreseen == request:
+            return coming
+        self._cancel(coming)
+        return self._submit(request)
 
     def take(self, coming: Coming) -> list[Document] | Refusal:
         """Its answer: one document, or more where a slow page was halved.
@@ -127,6 +130,10 @@ class Fetcher:
     def drop(self, coming: Coming) -> None:
         """Do without an answer."""
         self._held -= 1
+        self._cancel(coming)
+
+    @staticmethod
+    def _cancel(coming: Coming) -> None:
         coming.is_wanted = False
         coming.cancel()
 

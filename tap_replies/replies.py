@@ -175,7 +175,7 @@ class Replies(ApiStream):
             metadata.selected = not breadcrumb or breadcrumb[1] in feed.columns
         stream.selected = True
         state = own_state(self._feed_states(job.connection).get(stream.name, {}))
-        own = stream.job(job.connection, state)
+        own = stream.job(job.connection, state, self.run.started(job.connection))
         own.writes_state = False
         listener = Listener(feed, place, own, spool)
         cleaner = Cleaner(stream.schema, lambda crumb: bool(stream.mask[crumb]))
@@ -188,10 +188,7 @@ class Replies(ApiStream):
 
     def _leave_out(self, job: Job, feed: Feed, error: StreamRefusedError) -> None:
         message = f"{self.name}, account {job.account_id}: without {feed.stream.name}: {error}"
-        if self.config["strict"]:
-            self.run.fail(message)
-        else:
-            logger.warning(message)
+        self.run.leave_out(message, strict=self.config["strict"])
 
     def _reading(self, job: Job, listener: Listener) -> Reading:
         """Which of a feed's rows are new to those who load `replies`."""

@@ -13,7 +13,7 @@ from tap_replies.limits import Stop
 from tap_replies.times import utc_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from tap_replies.job import Job
     from tap_replies.limits import Clock, Limits
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tap_replies.source import Account, Profile, Request, Source
     from tap_replies.stream import ApiStream
 
-    Opening = Callable[[Mapping[str, Any]], Request | None]
+    Opening = Callable[["Connection", str], Request | None]
 
 logger = logging.getLogger("tap-replies")
 
@@ -46,7 +46,7 @@ class Connection:
     def foresee(self, opening: Opening, now: str) -> None:
         """Ask for what a reading begins with while it is not known yet who the account is."""
         is_unknown = self._profile is None and self.problem is None and self.api.base_url
-        request = opening(self.account.values.get("filters") or {}) if is_unknown else None
+        request = opening(self, now) if is_unknown else None
         if request and self.fetcher.max_connections > 1:
             self.asked_at = now
             self.fetcher.foresee(request)
@@ -128,11 +128,11 @@ class Run:
     ) -> list[Connection]:
         """The accounts of a source that can be read; one that cannot is noted as a failure.
 
-        If there is only one, `opening` is what the reading of it begins with.
+        `opening` tells what the reading of the first begins with.
         """
         opened = []
         connections = self.connections(source)
-        if opening and len(connections) == 1:
+        if opening and connections:
             connections[0].foresee(opening, self.now())
         for connection in connections:
             try:
@@ -154,6 +154,13 @@ class Run:
         if message not in self.failures:
             self.failures.append(message)
             logger.error(message)
+
+    def leave_out(self, message: str, *, strict: bool) -> None:
+        """Say what the account may not read, which is a failure where it is to be one."""
+        if strict:
+            self.fail(message)
+        else:
+            logger.warning(message)
 
     def tell(self, message: str) -> None:
         """Say something that several streams may find, once."""

@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from tap_replies import settings
 from tap_replies.batch import manifests
-from tap_replies.bookmark import Terms, begin, surprises
+from tap_replies.bookmark import Terms, adopt, begin, surprises
 from tap_replies.clean import Cleaner
 from tap_replies.errors import (
     AccountError,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig
     from singer_sdk.helpers.types import Context, Record
 
+    from tap_replies.paging import Collection
     from tap_replies.privacy import Veil
     from tap_replies.run import Connection, Run
     from tap_replies.source import Request, Row, Source
@@ -139,11 +140,19 @@ class ApiStream(Stream):
     def connections(self) -> list[Connection]:
         """The accounts to read."""
         is_whole = not self.config.get("only")
-        return self.run.open(self.source, self.opening if is_whole else None)
+        return self.run.open(self.source, self._foreseen if is_whole else None)
 
-    def opening(self, filters: Mapping[str, Any]) -> Request | None:  # noqa: ARG002
-        """What a reading begins with whatever its bookmark, if that is so."""
+    def opening(self, job: Job) -> Collection | None:  # noqa: ARG002
+        """The list with which a reading begins, if there is one."""
         return None
+
+    def _foreseen(self, connection: Connection, now: str) -> Request | None:
+        """What a reading begins with, if the only bookmark is that of the account."""
+        states = self.stream_state.get("partitions") or [self.stream_state]
+        if len(states) > 1:
+            return None
+        listed = self.opening(self.job(connection, dict(states[0]), now))
+        return listed.paging.at(listed.request, 0) if listed else None
 
     @property
     def run(self) -> Run:
@@ -225,7 +234,8 @@ class ApiStream(Stream):
                     bar.total = max(job.tally.expected, bar.n)
                     yield job.tally, records
         except StreamRefusedError as error:
-            self._skip_stream(connection, error, is_partial=job.refused is error)
+            advice = error.advice(self.name, job.account_id, is_partial=job.refused is error)
+            self.run.leave_out(advice, strict=self.config["strict"])
         except AccountError as error:
             connection.problem = str(error)
             self.run.fail(str(error))
@@ -256,45 +266,32 @@ class ApiStream(Stream):
         found: Mapping[str, Any] = getattr_static(cls, "schema").get_stream_schema(cls, cls)
         return found
 
-    def _skip_stream(
-        self, connection: Connection, error: StreamRefusedError, *, is_partial: bool
-    ) -> None:
-        message = error.advice(self.name, connection.account_id, is_partial=is_partial)
-        if self.config["strict"]:
-            self.run.fail(message)
-        else:
-            logger.warning(message)
-
     def _job(self, connection: Connection) -> Job:
-        if self.replication_method != "INCREMENTAL" or self.config.get("only"):
-            return Job(self.name, connection, self.config, None, {}, self.run.started(connection))
-        state = self.get_context_state({"account_id": connection.account_id})
-        self._adopt(state)
-        job = self.job(connection, state)
+        state: dict[str, Any] = {}
+        if self._goes_on_by:
+            state = self.get_context_state({"account_id": connection.account_id})
+            adopt(self.stream_state, state)
+        job = self.job(connection, state, self.run.started(connection))
         if job.reading:
             for message in surprises(state, job.reading, connection.account.setting("filters")):
                 logger.warning("%s, account %s: %s", self.name, job.account_id, message)
         return job
 
-    def job(self, connection: Connection, state: dict[str, Any]) -> Job:
+    @property
+    def _goes_on_by(self) -> str | None:
+        """The replication key, if a reading goes on from where the one before has ended."""
+        is_whole = self.replication_method != "INCREMENTAL" or self.config.get("only")
+        return None if is_whole else self.replication_key
+
+    def job(self, connection: Connection, state: dict[str, Any], now: str) -> Job:
         """The stream being read for an account, going on from a state."""
-        if not self.replication_key:
-            return Job(self.name, connection, self.config, None, {}, self.run.started(connection))
+        if not (key := self._goes_on_by):
+            return Job(self.name, connection, self.config, None, {}, now)
         overlap = max(timedelta(minutes=self.config["lookback_minutes"]), self.least_overlap)
         if self.overlap_days:
             overlap = timedelta(days=self.config[self.overlap_days])
         start, end = (settings.moment(self.config, name) for name in ("start_date", "end_date"))
         filters = connection.account.values.get("filters") or {}
-        now = self.run.started(connection)
         terms = Terms(start, end, now, filters)
-        reading = begin(self.replication_key, self.primary_keys, state, overlap, terms)
+        reading = begin(key, self.primary_keys, state, overlap, terms)
         return Job(self.name, connection, self.config, reading, state, now)
-
-    def _adopt(self, state: dict[str, Any]) -> None:
-        """Take over a bookmark that names no account, as a stream without partitions has it.
-
-        With several accounts such a state is refused before the run (`inputs.state_problems`).
-        """
-        for name in ("replication_key", "replication_key_value"):
-            if value := self.stream_state.pop(name, None):
-                state.setdefault(name, value)

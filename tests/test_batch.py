@@ -31,7 +31,7 @@ LISTS, THREADS, SAID = (
     "mailchimp_conversations",
     "mailchimp_conversation_messages",
 )
-TICKETS = "reamaze_conversations"
+TICKETS, LETTERS = "reamaze_conversations", "reamaze_messages"
 SOME = (LISTS, TICKETS, SAID)
 SIZE = 25
 both = pytest.mark.parametrize("form", FORMS)
@@ -114,6 +114,20 @@ def test_sizes(form: str, size: int, tmp_path: Path) -> None:
         assert 0 < counts[-1] <= size
         expected = sync(sandbox.config(), catalog=catalog_of(TICKETS))
         assert alike(good(outcome, messages), expected, [TICKETS])
+
+
+@pytest.mark.parametrize("kilobytes", [200, 300, 600, 3000])
+@both
+def test_long_texts(form: str, kilobytes: int, tmp_path: Path) -> None:
+    """A text of any length is in a file, and so are the short ones before and after it."""
+    long = {"op": "new_message", "source": "reamaze", "row": {"body": "é" * (kilobytes << 9)}}
+    with Sandbox(reamaze_conversations=40, reamaze_messages=2) as sandbox:
+        slugs = [row["slug"] for row in sandbox.world.account("", "reamaze").rows("conversations")]
+        sandbox.mutate(*({**long, "key": slug} for slug in slugs[10:13]))
+        config = sandbox.config() | batching(tmp_path / "files", form, 1000)
+        found = good(*run(tmp_path, config, [LETTERS]))
+        assert alike(found, sync(sandbox.config(), catalog=catalog_of(LETTERS)), [LETTERS])
+        assert len(found.records[LETTERS]) == 83
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from live import Running
-from support import asked, catalog_of, emitted, held, sync
+from support import TRUTH_COLUMNS, asked, catalog_of, emitted, held, sync
 
 from tap_replies.sandbox import Sandbox, wire
+from tap_replies.sandbox.stats import Stats, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,8 @@ OPENINGS = {
     THREADS: "/3.0/conversations",
     SAID: "/3.0/conversations",
 }
+CAMPAIGNS = "mailchimp_campaigns"
+NOW = "2026-03-01T12:00:00Z"
 LATE = 3.0
 
 
@@ -126,6 +129,59 @@ def test_a_reading_begins_while_its_account_is_looked_up(tmp_path: Path, stream:
         assert emitted(running.found.records[stream], stream) == held(sandbox, stream)
 
 
+WAYS: list[tuple[str, dict[str, Any]]] = [
+    *((name, {}) for name in TRUTH_COLUMNS),
+    *((name, {}) for name in ("mailchimp_survey_responses", "mailchimp_member_activity")),
+    *(("reamaze_messages", {"reamaze_messages_from": way}) for way in ("brand", "conversations")),
+]
+"""All streams that have a list, and the ways in which it is read."""
+
+
+@pytest.mark.parametrize("run", ["first", "second"])
+@pytest.mark.parametrize(("stream", "way"), WAYS)
+def test_nothing_that_is_foreseen_is_in_vain(
+    stream: str, way: dict[str, Any], run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two first requests of any stream go together, and there are not more than without."""
+    flying: list[int] = []
+    begin = Stats.begin
+
+    def noting(stats: Stats, visit: Visit, endpoint: str) -> None:
+        begin(stats, visit, endpoint)
+        flying.append(stats.flying["all"])
+
+    monkeypatch.setattr(Stats, "begin", noting)
+    sizes: dict[str, Any] = {"conversations": 3, "lists": 1, "members": 4, "campaigns": 3}
+    with Sandbox(now=NOW, reamaze_conversations=3, **sizes) as sandbox:
+        config, catalog = sandbox.config() | way, catalog_of(stream)
+        state = sync(config, catalog=catalog).state if run == "second" else None
+        sandbox.control(latency_ms=30)
+        sandbox.reset_stats()
+        alone = sync(config | {"max_connections": 1}, catalog=catalog, state=state)
+        paths = sorted(each.path for each in sandbox.app.stats.visits)
+        sandbox.reset_stats()
+        flying.clear()
+        found = sync(config, catalog=catalog, state=state)
+        assert found.failures == alone.failures == []
+        assert found.records == alone.records
+        assert flying[:2] == [1, 2]
+        assert sorted(each.path for each in sandbox.app.stats.visits) == paths
+
+
+def test_the_bookmark_of_another_account_is_not_taken_for_its_own() -> None:
+    """Where the state is another's, what was foreseen is asked anew, from the beginning."""
+    with Sandbox(campaigns=3) as one, Sandbox(seed=7, campaigns=5, accounts=2) as other:
+        state = sync(one.config(), catalog=catalog_of(CAMPAIGNS)).state
+        account = other.config(accounts=True)["accounts"][1]
+        run = sync({"accounts": [account]}, catalog=catalog_of(CAMPAIGNS), state=state)
+        assert run.failures == []
+        asked_for = [each.query for each in other.app.stats.visits if "campaigns" in each.path]
+        assert ["since_create_time" in query for query in asked_for] == [True, False]
+        assert len(run.records[CAMPAIGNS]) == 5
+        (told,) = (line for line in run.log if line.startswith(f"{CAMPAIGNS}, account"))
+        assert "; 2 requests;" in told
+
+
 @pytest.mark.parametrize("status", [500, 504])
 def test_an_opening_that_fails_at_first_is_counted(status: int) -> None:
     """What the first list took is told with its stream, halves of its page too."""
@@ -138,16 +194,18 @@ def test_an_opening_that_fails_at_first_is_counted(status: int) -> None:
         assert f"; {sandbox.stats()['total'] - 1} requests; 1 retries;" in told
 
 
-@pytest.mark.parametrize("settings", [{"max_connections": 1}, {"accounts": 2}])
-def test_an_account_comes_first_where_others_wait(settings: dict[str, int]) -> None:
-    """With one connection, or several accounts, nothing is asked of one before it is known."""
-    with Sandbox(accounts=settings.get("accounts", 1), lists=1, members=3) as sandbox:
-        several = "accounts" in settings
-        config = sandbox.config(accounts=several) | ({} if several else settings)
+@pytest.mark.parametrize("connections", [1, 8])
+def test_an_account_comes_first_where_others_wait(connections: int) -> None:
+    """With one connection, or after the first account, nothing is asked before it is known."""
+    with Sandbox(accounts=2, lists=1, members=3) as sandbox:
+        config = sandbox.config(accounts=True) | {"max_connections": connections}
         run = sync(config, catalog=catalog_of(LEFT))
         assert run.failures == []
-        paths = [each.path.rstrip("/") for each in sandbox.app.stats.visits]
-        assert paths.index(ROOT) < paths.index(AUDIENCES)
+        visited = list(sandbox.app.stats.visits)
+        names = list(dict.fromkeys(each.account for each in visited if "/3.0" in each.path))
+        for name in names if connections == 1 else names[1:]:
+            paths = [each.path.rstrip("/") for each in visited if each.account == name]
+            assert paths.index(ROOT) < paths.index(AUDIENCES)
 
 
 def test_what_changes_while_an_account_is_looked_up_is_news_to_the_next_run(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -68,7 +69,8 @@ def test_a_sort_of_the_user_is_for_the_first_run(brand: Sandbox) -> None:
     """Later runs need the vendor's order of changes, and so do not heed `sort`."""
     settings = {"reamaze_filters": {"sort": "updated"}}
     first = read(brand, **settings)
-    assert {query["sort"] for query in asked(brand, LISTED)[1:]} == {"updated"}
+    sorts = Counter(query["sort"] for query in asked(brand, LISTED))
+    assert sorts == {"changed": 1, "updated": sorts["updated"]}  # one looks the account up
     brand.mutate({"op": "archive", "source": "reamaze", "key": "knock-knock"})
     second = read(brand, first.state, **settings)
     assert slugs(second) == ["knock-knock"]

@@ -10,12 +10,7 @@ from typing_extensions import override
 
 from tap_replies.job import Batch, Job
 from tap_replies.source import segment
-from tap_replies.sources.mailchimp.client import (
-    PAGING,
-    MailchimpStream,
-    before,
-    since,
-)
+from tap_replies.sources.mailchimp.client import MailchimpStream, before, since
 from tap_replies.sources.mailchimp.threads import (
     LISTED,
     Listed,
@@ -32,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from tap_replies.paging import Collection
-    from tap_replies.source import Request, Row
+    from tap_replies.source import Row
 
 
 class Lists(MailchimpStream):
@@ -46,11 +41,16 @@ class Lists(MailchimpStream):
     @override
     def batches(self, job: Job) -> Iterator[Batch]:
         """All lists, oldest first."""
-        params = {"sort_field": "date_created", "sort_dir": "ASC"}
-        for page in job.walk(self.listing("/lists", "the lists", params)):
-            wanted = job.filters.get("list_id")
+        wanted = job.filters.get("list_id")
+        for page in job.walk(self.opening(job)):
             rows = [row for row in page.rows if wanted in (None, row["id"])]
             yield Batch(rows, page.is_dirty)
+
+    @override
+    def opening(self, job: Job) -> Collection:
+        """All lists."""
+        params = {"sort_field": "date_created", "sort_dir": "ASC"}
+        return self.listing("/lists", "the lists", params)
 
     @override
     def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
@@ -74,6 +74,14 @@ class Campaigns(MailchimpStream):
     @override
     def batches(self, job: Job) -> Iterator[Batch]:
         """Campaigns by their making, from the bookmark less the days in which counters move."""
+        wanted = job.filters.get("campaign_id")
+        for page in job.walk(self.opening(job)):
+            rows = [row for row in page.rows if wanted in (None, row["id"])]
+            yield Batch(rows, page.is_dirty)
+
+    @override
+    def opening(self, job: Job) -> Collection:
+        """The campaigns from where the reading begins."""
         params = {"sort_field": "create_time", "sort_dir": "ASC"}
         if job.lower:
             params["since_create_time"] = since(job.lower)
@@ -81,10 +89,7 @@ class Campaigns(MailchimpStream):
             params["before_create_time"] = before(job.reading.upper)
         if list_id := job.filters.get("list_id"):
             params["list_id"] = list_id
-        wanted = job.filters.get("campaign_id")
-        for page in job.walk(self.listing("/campaigns", "the campaigns", params)):
-            rows = [row for row in page.rows if wanted in (None, row["id"])]
-            yield Batch(rows, page.is_dirty)
+        return self.listing("/campaigns", "the campaigns", params)
 
     @override
     def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
@@ -105,22 +110,18 @@ class Conversations(MailchimpStream):
     @override
     def batches(self, job: Job) -> Iterator[Batch]:
         """All threads: the list has no filter for time, and 1,000 of them are one request."""
-        listing = self._listing(job.filters)
         others = (self._tap.streams.get(name) for name in (ConversationMessages.name, "replies"))
         is_wanted = any(each.selected for each in others if each)
         listed = Listed(job, is_wanted=is_wanted and self._asks_for(LISTED))
-        for page in job.walk(listing):
+        for page in job.walk(self.opening(job)):
             listed.note(page.rows)
             yield Batch(page.rows, page.is_dirty)
         listed.share(job)
 
     @override
-    def opening(self, filters: Mapping[str, Any]) -> Request:
-        """The first page of the list."""
-        return PAGING.at(self._listing(filters).request, 0)
-
-    def _listing(self, chosen: Mapping[str, Any]) -> Collection:
-        params = filters(chosen)
+    def opening(self, job: Job) -> Collection:
+        """All threads."""
+        params = filters(job.filters)
         return self.listing("/conversations", "the conversations", params, version=newest)
 
     def _asks_for(self, columns: Iterable[str]) -> bool:
@@ -178,9 +179,9 @@ class ConversationMessages(MailchimpStream):
             yield self._own(job, wanted, page.rows, is_dirty=page.is_dirty)
 
     @override
-    def opening(self, filters: Mapping[str, Any]) -> Request:
-        """The first page of the list of threads."""
-        return PAGING.at(all_threads(filters).request, 0)
+    def opening(self, job: Job) -> Collection:
+        """The list of threads."""
+        return all_threads(job.filters)
 
     def _is_due(self, job: Job, thread: Row) -> bool:
         moment = utc(newest(thread) or "")

@@ -13,7 +13,6 @@ from typing_extensions import override
 from tap_replies.job import Batch, Job
 from tap_replies.source import segment
 from tap_replies.sources.mailchimp.client import (
-    PAGING,
     MailchimpStream,
     before,
     since,
@@ -23,10 +22,10 @@ from tap_replies.sources.mailchimp.counts import Counts, Sending
 from tap_replies.sources.mailchimp.sendings import AUDIENCES, identified, sendings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from tap_replies.paging import Collection
-    from tap_replies.source import Request, Row
+    from tap_replies.source import Row
 
 
 class Unsubscribes(MailchimpStream):
@@ -72,9 +71,9 @@ class Unsubscribes(MailchimpStream):
             yield self._batch(sending, page.rows, is_dirty=page.is_dirty)
 
     @override
-    def opening(self, filters: Mapping[str, Any]) -> Request:
-        """The first page of the list of audiences, which comes before the reports."""
-        return PAGING.at(AUDIENCES.request, 0)
+    def opening(self, job: Job) -> Collection:
+        """The audiences, whose figures tell which reports need to be looked at."""
+        return AUDIENCES
 
     def _of(self, sending: Sending) -> Collection:
         path = f"/reports/{segment(sending.campaign_id)}/unsubscribed"
@@ -119,9 +118,9 @@ class ListUnsubscribes(MailchimpStream):
         yield self._batch(list_id, batch.rows, is_dirty=True)
 
     @override
-    def opening(self, filters: Mapping[str, Any]) -> Request:
-        """The first page of the list of audiences."""
-        return PAGING.at(AUDIENCES.request, 0)
+    def opening(self, job: Job) -> Collection:
+        """The audiences."""
+        return AUDIENCES
 
     def _batch(self, list_id: str, rows: list[Row], *, is_dirty: bool) -> Batch:
         return Batch(rows, is_dirty, {"list_id": list_id, "unsubscribe_source": "audience"})

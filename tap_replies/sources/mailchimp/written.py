@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from tap_replies.source import Row
 
 FEED_KINDS = "conversation,survey_response"
+SURVEYS = ids("/reporting/surveys", "surveys", "the surveys", "title")
+LISTS = ids("/lists", "lists", "the lists")
 
 
 class SurveyResponses(MailchimpStream):
@@ -50,19 +52,22 @@ class SurveyResponses(MailchimpStream):
     @override
     def batches(self, job: Job) -> Iterator[Batch]:
         """The responses of each survey; the answers of those not older than the bookmark."""
-        surveys = job.parents(ids("/reporting/surveys", "surveys", "the surveys", "title"))
+        surveys = job.parents(SURVEYS)
         for survey, page in job.children(surveys, self._of, "surveys", leads=True):
             columns = {"survey_id": survey["id"], "survey_title": survey.get("title")}
             due = [row["response_id"] for row in page.rows if _is_due(job, row)]
             requests = [self._request(survey["id"], response) for response in due]
-            rows = []
             for response, (_, answer) in zip(due, job.fetcher.ahead(requests), strict=True):
                 row = None if isinstance(answer, Refusal) else decode(answer[0].body)[0]
                 if isinstance(row, dict):
-                    rows.append({"response_id": response, **row})
+                    yield Batch([{"response_id": response, **row}], True, columns)  # noqa: FBT003
                 else:
                     job.skip("responses")
-            yield Batch(rows, True, columns)  # noqa: FBT003
+
+    @override
+    def opening(self, job: Job) -> Collection:
+        """The surveys."""
+        return SURVEYS
 
     @override
     def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
@@ -117,13 +122,14 @@ class MemberActivity(MailchimpStream):
         if job.reading:  # contacts whose feeds are empty need not be asked again either
             job.reading.newest = max([job.reading.newest or "", *asked]) or None
 
+    @override
+    def opening(self, job: Job) -> Collection:
+        """The lists."""
+        return LISTS
+
     def _members(self, job: Job, asked: list[str]) -> Iterator[tuple[str, Row]]:
         wanted = job.filters.get("list_id")
-        lists = (
-            row["id"]
-            for row in job.parents(ids("/lists", "lists", "the lists"))
-            if wanted in (None, row["id"])
-        )
+        lists = (row["id"] for row in job.parents(LISTS) if wanted in (None, row["id"]))
         of = partial(_changed, job)
         for list_id, page in job.children(lists, of, "lists", counted=False):
             moments = [utc(row.get("last_changed")) or "" for row in page.rows]

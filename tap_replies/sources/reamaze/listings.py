@@ -34,22 +34,26 @@ def all_conversations(job: Job) -> Collection:
     )
 
 
-def changed(job: Job, *, counted: bool = True) -> Iterator[Page]:
-    """The list from the newest change down to where the reading begins.
-
-    A page whose rows are not in the order of their changes makes it go on to the very end. With
-    `counted` the rows are the stream's own, otherwise they only lead to them.
-    """
+def newest_first(job: Job) -> Collection:
+    """The list from the newest change down."""
     filters = {name: value for name, value in job.filters.items() if name != "sort"}
-    collection = Collection(
+    return Collection(
         Request("/conversations", conversation_params(filters, "changed"), "the conversations"),
         "conversations",
         PAGING,
         itemgetter("slug"),
         changed_at,
     )
+
+
+def changed(job: Job, *, counted: bool = True) -> Iterator[Page]:
+    """The conversations from the newest change down to where the reading begins.
+
+    A page whose rows are not in the order of their changes makes it go on to the very end. With
+    `counted` the rows are the stream's own, otherwise they only lead to them.
+    """
     old_pages, is_ordered, newest = 0, True, None
-    for page in job.changed(collection, counted=counted):
+    for page in job.changed(newest_first(job), counted=counted):
         moments = [changed_at(row) for row in page.rows]
         yield page
         for moment in moments:

@@ -19,7 +19,12 @@ from tap_replies.paging import Collection
 from tap_replies.source import Request, segment
 from tap_replies.sources.reamaze.client import PAGING, date_param
 from tap_replies.sources.reamaze.keys import Keys, content, moment_of
-from tap_replies.sources.reamaze.listings import all_conversations, changed, changed_at
+from tap_replies.sources.reamaze.listings import (
+    all_conversations,
+    changed,
+    changed_at,
+    newest_first,
+)
 from tap_replies.sources.reamaze.sample import Sample
 from tap_replies.sources.reamaze.windows import MOST, Window, plan
 from tap_replies.stream import ApiStream
@@ -77,6 +82,16 @@ class Messages(ApiStream):
                 job.after["messages_from"] = "conversations"
 
     @override
+    def opening(self, job: Job) -> Collection:
+        """The conversations, for a sample or for their threads; else the brand-wide list."""
+        way = self._way(job)
+        if way == "brand":
+            everything = self._all(job)
+            begun = job.lower is not None
+            return self._all(job, plan(job, everything)[0][0]) if begun else everything
+        return all_conversations(job) if way == "auto" or job.lower is None else newest_first(job)
+
+    @override
     def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
         """The whole thread of one conversation."""
         keys = Keys(wanted)
@@ -91,7 +106,7 @@ class Messages(ApiStream):
         if way == "auto":
             way = job.state.get("messages_from", "conversations" if needs_threads else "auto")
         elif way == "brand" and needs_threads:
-            logger.warning("%s: the filters need the messages to be read by threads", self.name)
+            self.run.tell(f"{self.name}: the filters need the messages to be read by threads")
             way = "conversations"
         if way == BACKFILL and job.reading:
             job.reading.restart(job.reading.start)

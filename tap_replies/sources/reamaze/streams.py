@@ -10,13 +10,19 @@ from tap_replies.errors import GoneError
 from tap_replies.job import Batch, Job
 from tap_replies.source import Request, segment
 from tap_replies.sources.reamaze import codes
-from tap_replies.sources.reamaze.listings import all_conversations, changed, changed_at
+from tap_replies.sources.reamaze.listings import (
+    all_conversations,
+    changed,
+    changed_at,
+    newest_first,
+)
 from tap_replies.sources.reamaze.messages import Messages
 from tap_replies.stream import ApiStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tap_replies.paging import Collection
     from tap_replies.source import Row
 
 
@@ -39,6 +45,11 @@ class Conversations(ApiStream):
             if job.reading and page.index == 0 and not all(map(_tells_change, page.rows)):
                 job.reading.restart(job.reading.start)
             yield Batch(page.rows, page.is_dirty)
+
+    @override
+    def opening(self, job: Job) -> Collection:
+        """The list in the one order or the other."""
+        return all_conversations(job) if job.lower is None else newest_first(job)
 
     @override
     def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
