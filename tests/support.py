@@ -202,3 +202,20 @@ def emitted(records: Sequence[Record], stream: str) -> Counter[tuple[object, ...
 def _key(record: Record, columns: Sequence[str]) -> tuple[object, ...]:
     times = {"timestamp", "created_at"}
     return tuple(instant(record[name]) if name in times else record[name] for name in columns)
+
+
+LATE_SECONDS = 3.0
+
+
+def late(path: str, at: int = 1) -> dict[str, Any]:
+    """An answer that is seconds late."""
+    return {"kind": "stall", "seconds": LATE_SECONDS, "path": path, "at": at}
+
+
+def visits(sandbox: Sandbox, ending: str) -> list[int | None]:
+    """The answers to what was asked of a path, None where there is none yet."""
+    return [
+        each.status
+        for each in list(sandbox.app.stats.visits)
+        if each.path.rstrip("/").endswith(ending)
+    ]

@@ -25,7 +25,7 @@ PLACES = {
     "the account's probe": {"path": ROOT, "at": 1},
     "a parent list": {"path": LISTED, "at": 1},
     "a child": {"path": THREAD, "at": 1},
-    "another account's probe": {"path": CONVERSATIONS, "at": 1},
+    "another account's probe": {"path": CONVERSATIONS, "query": {"sort": "changed"}, "at": 1},
     "the first page": {"path": CONVERSATIONS, "query": {"page": "1"}, "at": 1},
     "a page in the middle": {"path": CONVERSATIONS, "query": {"page": "2"}, "at": 1},
     "the last page": {"path": CONVERSATIONS, "query": {"page": "3"}, "at": 1},

@@ -88,8 +88,8 @@ def test_pages_by_number(rows: int, pages: int) -> None:
         run = sync(sandbox.config(), catalog=catalog_of(NUMBERED))
         assert run.failures == []
         assert emitted(run.records[NUMBERED], NUMBERED) == held(sandbox, NUMBERED)
-        probe, *numbers = [query.get("page") for query in asked(sandbox, "/api/v1/conversations")]
-        assert probe is None
+        numbers = [query.get("page") for query in asked(sandbox, "/api/v1/conversations")]
+        numbers.remove(None)  # the look-up of the account, beside the first page
         assert numbers[0] == "1"
         # Those after the first are under way side by side.
         assert sorted(numbers, key=str) == [str(number + 1) for number in range(pages)]
