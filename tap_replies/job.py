@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import metrics
 
-from tap_replies.errors import GoneError, StreamRefusedError
+from tap_replies.errors import GoneError, RequestFailedError, StreamRefusedError
 from tap_replies.fan_out import fan_out
 from tap_replies.walk import Walk
 
@@ -137,7 +138,7 @@ class Job:
             yield from page.rows
         self._lead(walk)
 
-    def children(
+    def children(  # noqa: PLR0913 - each says something else of the rows
         self,
         parents: Iterable[P],
         collection_of: Callable[[P], Collection],
@@ -145,19 +146,22 @@ class Job:
         *,
         counted: bool = True,
         leads: bool = False,
+        each: Callable[[Walk, P], Iterable[Page]] = lambda walk, _: walk,
     ) -> Iterator[tuple[P, Page]]:
         """All pages of each parent's collection; a parent that is gone is skipped and counted.
 
         One that is refused is noted in `refused`. With `counted` the rows are this stream's,
-        otherwise they only lead to them, as they may also do if they are counted (`leads`).
+        otherwise they only lead to them, as they may also do if they are counted (`leads`). `each`
+        makes other pages of those of a parent; of what cannot be read whole it sees no end.
         """
         read = refused = 0
         ahead = self._few if leads or not counted else None
         for parent, walk in fan_out(self.fetcher, parents, collection_of, ahead=ahead):
             try:
-                for page in walk:
+                for page in each(walk, parent):
                     yield parent, page
-            except GoneError:
+            except GoneError as error:
+                self._check_gone(collection_of(parent), walk, error)
                 self.skip(what)
                 continue
             except StreamRefusedError as error:
@@ -172,6 +176,17 @@ class Job:
                 self.count(walk)
             else:
                 self._lead(walk)
+
+    def _check_gone(self, collection: Collection, walk: Walk, error: GoneError) -> None:
+        """Raise what it means if only a part of a collection is gone."""
+        if not len(walk.known):
+            return
+        with suppress(GoneError):
+            Walk(self.fetcher, collection).ends(last=False)
+            msg = f"{error}, although the list begins as before; the next run reads it again"
+            raise RequestFailedError(msg)
+        self.tally.read += len(walk.known)
+        self.tally.expected += len(walk.known)
 
     def changed(self, collection: Collection, *, counted: bool = True) -> Iterator[Page]:
         """The pages of a collection that is newest first, of which only the first may be wanted.

@@ -31,6 +31,9 @@ class Page:
     index: int = 0
     """The number of the page; one of many rows comes in several blocks."""
 
+    is_end: bool = False
+    """Whether nothing is left of what was read; few that make pages of pages say so."""
+
 
 @dataclass(slots=True)
 class Answer:

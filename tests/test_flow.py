@@ -30,10 +30,10 @@ SECOND, PAGE_2 = {"at": 2}, {"query": {"page": "2"}, "at": 1}
         ("mailchimp_conversations", 1000, {"path": "/3.0/conversations", **SECOND}, {}),
         ("mailchimp_list_unsubscribes", 1000, {"path": "/3.0/lists/*/members", **SECOND}, {}),
         ("reamaze_conversations", 30, {"path": "/api/v1/conversations", **PAGE_2}, {}),
-        ("reamaze_messages", 30, {"path": "/api/v1/messages", **PAGE_2}, {}),
+        ("reamaze_messages", 29, {"path": "/api/v1/messages", **PAGE_2}, {}),
         (
             "reamaze_messages",
-            30,
+            29,
             {"path": "/api/v1/conversations/*/messages", **PAGE_2},
             {"reamaze_messages_from": "conversations"},
         ),
@@ -49,7 +49,10 @@ SECOND, PAGE_2 = {"at": 2}, {"query": {"page": "2"}, "at": 1}
 def test_a_page_leaves_before_the_next_has_come(
     tmp_path: Path, stream: str, rows: int, late: dict[str, Any], settings: dict[str, Any]
 ) -> None:
-    """All records of the first page reach the reader while the second is still awaited."""
+    """The records of the first page reach the reader while the second is still awaited.
+
+    Of Re:amaze's messages that is all but the last, as others of its moment may be in the second.
+    """
     sizes: dict[str, Any] = {"conversations": 1500, "messages": 1, "lists": 1, "members": 1500}
     with Sandbox(reamaze_conversations=45, reamaze_messages=45, **sizes) as sandbox:
         sandbox.control(faults=[LATE | late])

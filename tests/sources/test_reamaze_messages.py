@@ -155,9 +155,9 @@ def test_an_edited_message_keeps_its_key(brand: Sandbox) -> None:
     )
     after = read(brand, **only).records[STREAM]
     assert [row["message_key"] for row in before] == [row["message_key"] for row in after]
-    changed = [new for old, new in zip(before, after, strict=True) if old != new]
-    assert [row["body"] for row in changed] == ["<p>Edited</p>"]
-    assert before[0]["body_sha256"] != after[0]["body_sha256"]
+    ((old, new),) = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
+    assert new["body"] == "<p>Edited</p>"
+    assert old["body_sha256"] != new["body_sha256"]
 
 
 def test_windows_come_oldest_first(brand: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

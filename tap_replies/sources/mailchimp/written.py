@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from functools import partial
-from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,13 +17,13 @@ from typing_extensions import override
 from tap_replies.answers import decode
 from tap_replies.errors import Refusal
 from tap_replies.job import Batch, Job
-from tap_replies.paging import Collection
+from tap_replies.paging import Collection, Page
 from tap_replies.source import Request, segment
 from tap_replies.sources.mailchimp.client import PAGING, MailchimpStream, before, ids, since
 from tap_replies.times import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tap_replies.source import Row
 
@@ -109,16 +108,14 @@ class MemberActivity(MailchimpStream):
         """
         asked: list[str] = []
         members = self._members(job, asked)
-        feeds = job.children(members, self._feed, "contacts")
-        for (list_id, member), pages in groupby(feeds, key=itemgetter(0)):
+        feeds = job.children(members, self._feed, "contacts", each=_keyed)
+        for (list_id, member), page in feeds:
             columns = {
                 "list_id": list_id,
                 "email_id": member["id"],
                 "member_last_changed": member.get("last_changed"),
             }
-            alike: Counter[str] = Counter()
-            for _, page in pages:
-                yield Batch(_keyed(page.rows, alike), page.is_dirty, columns)
+            yield Batch(page.rows, page.is_dirty, columns)
         if job.reading:  # contacts whose feeds are empty need not be asked again either
             job.reading.newest = max([job.reading.newest or "", *asked]) or None
 
@@ -166,12 +163,14 @@ def _identity(row: Row) -> tuple[Any, ...]:
     return tuple(str(row.get(name)) for name in names)
 
 
-def _keyed(rows: list[Row], alike: Counter[str]) -> list[Row]:
-    """The next rows of a feed, with a key; those alike in all but their text are numbered."""
-    rows.sort(key=_identity)
+def _keyed(walk: Iterable[Page], _: object) -> Iterator[Page]:
+    """A feed as one page, each row with a key; those alike in all but their text are numbered."""
+    pages = list(walk)
+    rows = sorted((row for page in pages for row in page.rows), key=_identity)
+    alike: Counter[str] = Counter()
     for row in rows:
         text = "\x1f".join(_identity(row)[:-1])
         alike[text] += 1
         digest = hashlib.sha256(f"{text}\x1f{alike[text]}".encode("utf-8", "surrogatepass"))
         row["activity_key"] = digest.hexdigest()
-    return rows
+    yield Page(rows, any(page.is_dirty for page in pages), None)

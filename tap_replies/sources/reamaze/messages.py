@@ -7,8 +7,8 @@ from collections import deque
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
-from itertools import chain, groupby
-from operator import itemgetter
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -18,7 +18,7 @@ from tap_replies.job import Batch, Job
 from tap_replies.paging import Collection
 from tap_replies.source import Request, segment
 from tap_replies.sources.reamaze.client import PAGING, date_param
-from tap_replies.sources.reamaze.keys import Keys, content, moment_of
+from tap_replies.sources.reamaze.keys import content, keyed
 from tap_replies.sources.reamaze.listings import (
     all_conversations,
     changed,
@@ -32,7 +32,7 @@ from tap_replies.times import moved
 from tap_replies.walk import Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from tap_replies.paging import Page
     from tap_replies.source import Row
@@ -63,7 +63,7 @@ class Messages(ApiStream):
         if way == "brand":
             yield from self._windows(job, None)
         elif way == "auto":
-            sample = Sample(job, self._thread)
+            sample = Sample(job, self._thread, partial(self._keyed, job))
             yield from self._windows(job, sample)
             if slug := sample.incomplete():
                 logger.warning(
@@ -94,9 +94,10 @@ class Messages(ApiStream):
     @override
     def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
         """The whole thread of one conversation."""
-        keys = Keys(wanted)
-        for page in job.walk(self._thread(wanted)):
-            yield Batch(keys.keyed(page.rows), page.is_dirty)
+        walk = Walk(job.fetcher, self._thread(wanted))
+        for page in self._keyed(job, walk, wanted):
+            yield Batch(page.rows, page.is_dirty)
+        job.count(walk)
 
     def _way(self, job: Job) -> str:
         way: str = self.config["reamaze_messages_from"]
@@ -116,11 +117,9 @@ class Messages(ApiStream):
 
     def _windows(self, job: Job, sample: Sample | None) -> Iterator[Batch]:
         windows, total = plan(job, self._all(job))
-        read = 0
-        for batch in self._in_windows(job, deque(windows), sample):
-            read += len(batch.rows)
-            yield batch
-        if total and read < total and not job.tally.missing.total():
+        read = yield from self._in_windows(job, deque(windows), sample)
+        is_whole = not (sample and sample.lacking)
+        if is_whole and total and read < total and not job.tally.missing.total():
             self._count_all(job, total, read)
 
     def _count_all(self, job: Job, total: int, read: int) -> None:
@@ -132,33 +131,46 @@ class Messages(ApiStream):
 
     def _in_windows(
         self, job: Job, windows: deque[Window], sample: Sample | None
-    ) -> Iterator[Batch]:
+    ) -> Generator[Batch, None, int]:
+        """The messages of the windows, and how many there are."""
+        count = 0
         while windows:
-            read = fan_out(job.fetcher, [*windows], lambda window: self._all(job, window))
-            with closing(read):
-                for window, walk in read:
+            walks = fan_out(job.fetcher, [*windows], lambda window: self._all(job, window))
+            with closing(walks):
+                for window, walk in walks:
                     windows.popleft()
                     pages = iter(walk)
                     first = next(pages)
                     if parts := window.parts(first.total or 0):
                         windows.extendleft(reversed(parts))
                         break
-                    yield from self._window(job, window, walk, chain([first], pages), sample)
+                    pages = chain([first], pages)
+                    count += yield from self._window(job, window, walk, pages, sample)
+                    if sample and sample.lacking:
+                        return count
+        return count
 
     def _window(
         self, job: Job, window: Window, walk: Walk, pages: Iterable[Page], sample: Sample | None
-    ) -> Iterator[Batch]:
-        keys = Keys()
-        for page in pages:
-            rows = keys.keyed([row for row in page.rows if window.holds(moment_of(row))])
+    ) -> Generator[Batch, None, int]:
+        count, whole = 0, None
+
+        def again() -> Iterable[Page]:
+            nonlocal whole
+            whole = [*map(window.within, Walk(job.fetcher, self._all(job, window)))]
+            return whole
+
+        for page in keyed(map(window.within, pages), walk.known, again):
             if sample:
-                sample.take(rows)
-            yield Batch(rows, page.is_dirty)
+                sample.take(page.rows)
+            count += len(page.rows)
+            yield Batch(page.rows, page.is_dirty)
         job.count(walk)
-        # The last window waits for the comparison: a run cut before it repeats both.
+        # No bookmark goes ahead of the comparison, that of the last window is the last of all.
         is_last = job.reading is not None and window.end >= job.reading.upper
-        complete_to = None if sample and is_last else window.end
-        yield Batch([], complete_to=complete_to)
+        is_done = not sample or (not is_last and sample.proves(window.end))
+        yield Batch([], complete_to=window.end if is_done else None)
+        return count if whole is None else sum(len(page.rows) for page in whole)
 
     def _all(self, job: Job, window: Window | None = None) -> Collection:
         params = {name: each for name, each in job.filters.items() if name in SHARED_FILTERS}
@@ -180,13 +192,13 @@ class Messages(ApiStream):
             conversations = (row for page in changed(job, counted=False) for row in page.rows)
         # One that changes meanwhile comes twice, but is read once: the next run reads it again.
         slugs = _once(row["slug"] for row in conversations if self._is_due(job, row))
-        threads = job.children(slugs, self._thread, "conversations")
-        for slug, pages in groupby(threads, key=itemgetter(0)):
-            keys = Keys(slug)
-            for _, page in pages:
-                rows = keys.keyed(page.rows)
-                rows = list(filter(unseen, rows)) if unseen else rows
-                yield Batch(rows, page.is_dirty, about={"is_whole": True})
+        each = partial(self._keyed, job)
+        for _, page in job.children(slugs, self._thread, "conversations", each=each):
+            rows = list(filter(unseen, page.rows)) if unseen else page.rows
+            yield Batch(rows, page.is_dirty, about={"is_whole": page.is_end})
+
+    def _keyed(self, job: Job, walk: Walk, slug: str) -> Iterator[Page]:
+        return keyed(walk, walk.known, lambda: Walk(job.fetcher, self._thread(slug)), slug)
 
     def _is_due(self, job: Job, row: Row) -> bool:
         moment = changed_at(row) if row.get("updated_at") else None

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from collections import defaultdict, deque
+from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tap_replies.sources.reamaze.keys import Keys
+from tap_replies.sources.reamaze.keys import moment_of, told
 from tap_replies.sources.reamaze.listings import all_conversations
 from tap_replies.times import moved, utc
 from tap_replies.walk import Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Iterable
 
     from tap_replies.job import Job
-    from tap_replies.paging import Collection
+    from tap_replies.paging import Collection, Page
     from tap_replies.source import Row
 
 MOST_THREADS = 20
@@ -33,44 +35,73 @@ class Sample:
     no window; the other half from the windows, by a hash, so that they lie all over the time.
     """
 
-    def __init__(self, job: Job, thread: Callable[[str], Collection]) -> None:
+    def __init__(
+        self,
+        job: Job,
+        thread: Callable[[str], Collection],
+        each: Callable[[Walk, str], Iterable[Page]],
+    ) -> None:
         """Choose from the list of conversations; one request."""
         self._job = job
         self._thread = thread
+        self._each = each
         self._emitted = array("q")
         listed, _ = Walk(job.fetcher, all_conversations(job)).ends(last=False)
-        begun = [str(row["slug"]) for row in listed.rows if self._began_within(row)]
-        self._given: dict[str, set[str]] = {slug: set() for slug in begun[: MOST_THREADS // 2]}
+        begun = [row for row in listed.rows if self._began_within(row)][: MOST_THREADS // 2]
+        self._given: dict[str, set[str]] = {str(row["slug"]): set() for row in begun}
+        self._begun = {str(row["slug"]): utc(row["created_at"]) or "" for row in begun}
         self._listed = frozenset(self._given)
-        self._highest = ""
+        self._is_proven = False
+        self.lacking: str | None = None
+        """A conversation whose thread holds more than the windows gave, once one is found."""
 
     def take(self, rows: list[Row]) -> None:
         """Note what a window gave."""
         for row in rows:
-            self._emitted.append(_told(row))
+            self._emitted.append(told(row))
             slug = row["conversation_slug"]
             if slug in self._given or (slug and self._enters(slug, row)):
                 self._given[slug].add(row["message_key"])
 
     def unseen(self, row: Row) -> bool:
         """Whether no window gave this message, or another one of those alike by its key."""
-        return _told(row) not in self._emitted_rows
+        return told(row) not in self._emitted_rows
 
     @cached_property
     def _emitted_rows(self) -> frozenset[int]:
         return frozenset(self._emitted)
 
+    def proves(self, end: str) -> bool:
+        """Whether windows give what threads begin with, as far as those before `end` can tell."""
+        if not self._is_proven:
+            begun = [slug for slug in self._given if self._begun[slug] < end]
+            with closing(self._compared(begun, end)) as compared:
+                self._is_proven = next(filter(None, compared), False)
+        return self._is_proven
+
     def incomplete(self) -> str | None:
         """A conversation whose thread holds more than the windows gave, if there is one."""
-        threads: dict[str, list[Row]] = {}
-        pages = self._job.children(list(self._given), self._thread, "conversations", counted=False)
-        for slug, page in pages:
-            threads.setdefault(slug, []).extend(page.rows)
-        for slug, rows in threads.items():
-            held = {row["message_key"] for row in Keys(slug).keyed(rows) if self._is_within(row)}
-            if held - self._given[slug]:
-                return slug
-        return None
+        if not self.lacking:
+            deque(self._compared(list(self._given), self._settled), maxlen=0)
+        return self.lacking
+
+    def _compared(self, slugs: list[str], end: str) -> Generator[bool, None, None]:
+        """Of each thread, whether the windows gave its first message; ends with one that lacks."""
+        # A message that has just come may be shown in one place before the other.
+        end = min(end, self._settled)
+        threads: defaultdict[str, list[Row]] = defaultdict(list)
+        children = self._job.children(
+            slugs, self._thread, "conversations", counted=False, each=self._each
+        )
+        for slug, page in children:
+            threads[slug] += page.rows
+            if page.is_end:
+                rows = sorted(threads.pop(slug), key=moment_of)
+                within = [row for row in rows if self._holds(row.get("created_at"), end)]
+                if {row["message_key"] for row in within} - self._given[slug]:
+                    self.lacking = slug
+                    return
+                yield within[:1] == rows[:1] != []
 
     def _enters(self, slug: str, row: Row) -> bool:
         """Whether a conversation met for the first time is among those with the lowest hashes."""
@@ -83,31 +114,23 @@ class Sample:
                 return False
             del self._given[highest]
         self._given[slug] = set()
+        self._begun[slug] = utc(row["conversation"]["created_at"]) or ""
         return True
 
     def _began_within(self, conversation: Any) -> bool:  # noqa: ANN401 - any JSON
         is_one = isinstance(conversation, dict) and "slug" in conversation
         return is_one and self._holds(conversation.get("created_at"))
 
-    def _is_within(self, message: Row) -> bool:
-        """Whether the windows should have held a message; one of the overlap may come late."""
-        moment = message.get("created_at")
-        return self._holds(moment) and (utc(str(moment)) or "") < self._settled
-
     @property
     def _settled(self) -> str:
         reading = self._job.reading
         return moved(reading.upper, -reading.overlap) if reading else self._job.started
 
-    def _holds(self, moment: object) -> bool:
+    def _holds(self, moment: object, end: str | None = None) -> bool:
         known = utc(moment) if isinstance(moment, str) else None
         reading = self._job.reading
-        upper = reading.upper if reading else self._job.started
-        return known is not None and (self._job.lower or "") <= known < upper
-
-
-def _told(row: Row) -> int:
-    return hash((row["message_key"], row.get("body_sha256")))
+        end = end or (reading.upper if reading else self._job.started)
+        return known is not None and (self._job.lower or "") <= known < end
 
 
 def _rank(slug: str) -> bytes:

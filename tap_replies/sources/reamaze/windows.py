@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from tap_replies.sources.reamaze.keys import moment_of
 from tap_replies.times import moved, utc
 from tap_replies.walk import Walk
 
 if TYPE_CHECKING:
     from tap_replies.job import Job
-    from tap_replies.paging import Collection
+    from tap_replies.paging import Collection, Page
 
 WANTED = 3_000
 """Messages in a window, so that a cut run repeats little."""
@@ -33,6 +34,10 @@ class Window:
     def holds(self, moment: str) -> bool:
         """Whether a moment lies in the window."""
         return (self.start or "") <= moment < self.end
+
+    def within(self, page: Page) -> Page:
+        """The page, with messages of the window only."""
+        return replace(page, rows=[row for row in page.rows if self.holds(moment_of(row))])
 
     def parts(self, messages: int) -> list[Window]:
         """Shorter windows in its place, if it holds too many messages; none otherwise."""
