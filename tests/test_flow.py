@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LATE = {"kind": "stall", "seconds": 4.0}
-SECOND, PAGE_2 = {"at": 2}, {"query": {"page": "2"}, "at": 1}
+SECOND, PAGE_2 = {"query": {"offset": "999"}, "at": 1}, {"query": {"page": "2"}, "at": 1}
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ SECOND, PAGE_2 = {"at": 2}, {"query": {"page": "2"}, "at": 1}
         (
             "mailchimp_survey_responses",
             1,
-            {"path": "/3.0/reporting/surveys/*/responses/*", **SECOND},
+            {"path": "/3.0/reporting/surveys/*/responses/*", "at": 2},
             {"max_connections": 1},
         ),
     ],
