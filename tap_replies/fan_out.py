@@ -25,27 +25,30 @@ def fan_out(
     collection_of: Callable[[P], Collection],
     *,
     ahead: int | None = None,
+    early: int | None = None,
 ) -> Generator[tuple[P, Walk], None, None]:
     """The collection of each parent, in their order; pages of the next ones are asked for early.
 
     `ahead` limits how many pages of each are asked for ahead; then only first pages are asked for
-    early, and not while so many of them wait for their turn: what they lead to needs the room. What
-    the parents raise comes after the collections of those before: while one of these is read, it
-    would be taken for its error.
+    early, and not while so many of them wait for their turn: what they lead to needs the room.
+    `early` limits for how many parents pages are asked for before their turn. What the parents
+    raise comes after the collections of those before: while one of these is read, it would be taken
+    for its error.
     """
 
     def walk_of(parent: P) -> Walk:
         return Walk(fetcher, collection_of(parent), ahead=ahead)
 
-    with closing(_Early(fetcher, parents, walk_of, ahead)) as early:
+    most = early or fetcher.max_connections
+    with closing(_Early(fetcher, parents, walk_of, ahead, most)) as waiting:
         while True:
-            awaited = early.go_on(in_turn=True)
-            if early.walks:
-                parent, walk = early.walks.popleft()
-                walk.pages.spare = early.go_on
+            awaited = waiting.go_on(in_turn=True)
+            if waiting.walks:
+                parent, walk = waiting.walks.popleft()
+                walk.pages.spare = waiting.go_on
                 with closing(walk.pages):
                     yield parent, walk
-            elif early.is_over:
+            elif waiting.is_over:
                 return
             else:
                 fetcher.wait_for_one(*awaited)
@@ -60,6 +63,7 @@ class _Early(Generic[P]):
         parents: Iterable[P],
         walk_of: Callable[[P], Walk],
         ahead: int | None,
+        most: int,
     ) -> None:
         """Begin with none."""
         self.walks: deque[tuple[P, Walk]] = deque()
@@ -67,6 +71,7 @@ class _Early(Generic[P]):
         self._parents = Ahead(parents)
         self._walk_of = walk_of
         self._ahead = ahead
+        self._most = most
         self._error: Exception | None = None
 
     @property
@@ -94,7 +99,7 @@ class _Early(Generic[P]):
     @property
     def _has_room(self) -> bool:
         answered = sum(walk.pages.is_answered for _, walk in self.walks)
-        few = len(self.walks) < self._fetcher.max_connections
+        few = len(self.walks) < self._most
         few = few and (self._ahead is None or answered < self._ahead)
         return not self.walks or (few and self._fetcher.has_room)
 

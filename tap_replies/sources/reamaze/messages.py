@@ -135,7 +135,8 @@ class Messages(ApiStream):
         """The messages of the windows, and how many there are."""
         count = 0
         while windows:
-            walks = fan_out(job.fetcher, [*windows], lambda window: self._all(job, window))
+            # One window fills the connections; more of the next ones would only wait.
+            walks = fan_out(job.fetcher, [*windows], lambda window: self._all(job, window), early=1)
             with closing(walks):
                 for window, walk in walks:
                     windows.popleft()
