@@ -222,6 +222,11 @@ class Job:
         self.tally.without_key += walk.known.without_key
         self.tally.unproven += not walk.is_counted
 
+    def count_again(self, walk: Walk, first: Walk) -> None:
+        """Add what a second reading of a collection lacks more than the first, which counts."""
+        self.tally.missing[walk.counted_by] += max(0, walk.missing - first.missing)
+        self.tally.unproven += first.is_counted and not walk.is_counted
+
     def summary(self, cleaned: Counter[str], unknown: Iterable[str], seconds: float) -> str:
         """The line that ends a stream for an account; its figures go out as metrics too."""
         tally = self.tally

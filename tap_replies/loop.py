@@ -88,6 +88,8 @@ class Loop:
         self._check_count()
         yield from self._held_back()
         if job.refused:
+            # Rows of a part that was refused midway may have gone out, unlike in the next run.
+            job.state.pop("overlap", None)
             raise job.refused
         yield []
         self._move()

@@ -114,6 +114,53 @@ def test_a_twin_that_comes_late_is_numbered_as_ever(brand: Brand, way: str, twin
     assert {row["message_key"]: row["body"] for row in still.records[STREAM]} == keys
 
 
+@both
+def test_what_one_of_two_readings_lacks_is_not_dropped(brand: Brand, way: str) -> None:
+    """A list that is read again for a late twin may lack rows itself: it is told, none is lost."""
+    for second, body in ((5, "w"), (10, "b"), (10, "a")):
+        brand.say(body, second)
+    for number in range(29):
+        brand.say(f"x{number}", 20 + number)
+    path = "/api/v1/messages" if way == "brand" else THREADS
+    lacks = {"kind": "missing_rows", "path": path, "query": {"page": "1"}}
+    settings = {"reamaze_messages_from": way, "max_connections": 1, "lookback_minutes": 0}
+    begun = {"start_date": "2026-03-01"}
+    brand.clock.advance(60)
+    run = brand.run({**lacks, "at": 1}, {**lacks, "at": 3, "times": 9}, **begun, **settings)
+    assert run.failures
+    assert run.bookmark(STREAM) is None
+    assert len({*brand.table.values()} & {f"x{number}" for number in range(29)}) == 29
+    brand.run(**begun, **settings)
+    assert {*"abw"} < {*brand.table.values()}
+    assert len(brand.table) == 32
+
+
+def test_what_went_out_of_half_a_thread_is_told_again(brand: Brand) -> None:
+    """A thread that moves, and is refused then, leaves no twin in the place of the other."""
+    for number in range(40):
+        brand.say(f"x{number}", number)
+    for body in "ba":
+        brand.say(body, 45)
+    for number in range(30):  # the second page begins with the twins
+        brand.say(f"y{number}", 46 + number)
+    brand.clock.advance(60)
+    settings = {"reamaze_messages_from": "conversations", "max_connections": 1}
+    brand.run(**settings)
+    rows = brand.sandbox.world.account("", "reamaze")["messages"]
+    (key,) = [entry.key for entry in rows if entry.row["body"] == "y20"]
+    said = {"op": "new_message", "source": "reamaze", "key": SLUG, "row": {"body": "old"}}
+    changes = [
+        {"op": "delete", "collection": "reamaze.messages", "key": key},
+        {**said, "when": (NOW - timedelta(seconds=9)).isoformat()},
+    ]
+    page = {"path": THREADS, "query": {"page": "2"}, "at": 1}
+    refused = {"kind": "status", "status": 403, "path": THREADS, "query": {"page": "3"}}
+    brand.run({**page, "kind": "mutate", "mutations": changes}, refused, **settings)
+    brand.run(**settings)
+    brand.table = {key: body for key, body in brand.table.items() if body != "y20"}
+    assert brand.is_whole
+
+
 def test_a_thread_that_is_gone_in_part_is_no_thread_that_is_gone(brand: Brand) -> None:
     """Where only a later page is said to be gone, the bookmark waits for it."""
     brand.run(reamaze_messages_from="conversations")

@@ -154,11 +154,12 @@ class Messages(ApiStream):
     def _window(
         self, job: Job, window: Window, walk: Walk, pages: Iterable[Page], sample: Sample | None
     ) -> Generator[Batch, None, int]:
-        count, whole = 0, None
+        count = 0
+        whole: list[Page] = []
 
         def again() -> Iterable[Page]:
             nonlocal whole
-            whole = [*map(window.within, Walk(job.fetcher, self._all(job, window)))]
+            whole = [*map(window.within, self._again(job, walk, self._all(job, window)))]
             return whole
 
         for page in keyed(map(window.within, pages), walk.known, again):
@@ -171,7 +172,7 @@ class Messages(ApiStream):
         is_last = job.reading is not None and window.end >= job.reading.upper
         is_done = not sample or (not is_last and sample.proves(window.end))
         yield Batch([], complete_to=window.end if is_done else None)
-        return count if whole is None else sum(len(page.rows) for page in whole)
+        return max(count, sum(len(page.rows) for page in whole))
 
     def _all(self, job: Job, window: Window | None = None) -> Collection:
         params = {name: each for name, each in job.filters.items() if name in SHARED_FILTERS}
@@ -199,7 +200,13 @@ class Messages(ApiStream):
             yield Batch(rows, page.is_dirty, about={"is_whole": page.is_end})
 
     def _keyed(self, job: Job, walk: Walk, slug: str) -> Iterator[Page]:
-        return keyed(walk, walk.known, lambda: Walk(job.fetcher, self._thread(slug)), slug)
+        return keyed(walk, walk.known, lambda: self._again(job, walk, self._thread(slug)), slug)
+
+    @staticmethod
+    def _again(job: Job, first: Walk, collection: Collection) -> Iterator[Page]:
+        walk = Walk(job.fetcher, collection)
+        yield from walk
+        job.count_again(walk, first)
 
     def _is_due(self, job: Job, row: Row) -> bool:
         moment = changed_at(row) if row.get("updated_at") else None
