@@ -84,7 +84,7 @@ def read(
 
 
 def by_minute(sandbox: Sandbox, clock: SharedClock, status: int, account: str = "") -> list[int]:
-    """How many of the last 10,000 requests were answered so, by full minutes of the clock."""
+    """How many of the last 20,000 requests were answered so, by full minutes of the clock."""
     counts = Counter(
         int((visit.moment - clock.began) // MINUTE)
         for visit in sandbox.app.stats.visits

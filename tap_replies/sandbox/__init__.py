@@ -24,7 +24,7 @@ HTTP, without credentials:
   of messages, `[campaign_id, email_id, timestamp]` of unsubscribes, `[list_id, id]` of members,
   and Re:amaze's `slug` and `[slug, place in the thread]`.
 - `GET /__stats` counts requests by endpoint and status, tells the most in flight, and lists the
-  last 10,000 requests as path, query and status.
+  last 20,000 requests as path, query and status.
 - `GET /__truth?account=...` lists the keys that each stream of the tap should emit.
 - `POST /__reset` starts counting anew, ends all faults and lets revoked credentials in again.
 """

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
 
-_REMEMBERED = 10_000
+_REMEMBERED = 20_000
 
 
 @dataclass(slots=True)
