@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property, partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
@@ -30,6 +32,9 @@ CHUNK = 8 << 20
 """Bytes of records that are packed together, in Parquet as a row group. Each time, Python's lock
 changes hands; at the end of a file, what is left is waited for."""
 
+SWITCH_SECONDS = 0.0005
+"""So long a thread waits for Python's lock while files are packed: a tenth of the usual. RECORD
+messages let go of the lock whenever they are written, files do not."""
 
 AT_ONCE = 256 << 10
 """Bytes of records that are parsed at once for Parquet: they fit into the processor's cache."""
@@ -208,6 +213,18 @@ def _type(
     return plain.get(kind, pa.string())
 
 
+@contextmanager
+def _packing() -> Iterator[Executor]:
+    """A thread that packs while the next page is read: both libraries let go of Python's lock."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        with ThreadPoolExecutor(1) as worker:
+            yield worker
+    finally:
+        sys.setswitchinterval(usual)
+
+
 def manifests(
     pages: Iterable[list[Record]],
     name: str,
@@ -236,8 +253,7 @@ def manifests(
     names = (stem + ending.format(number) for number in count(1))
     ended: File | None = None
     file: File | None = None
-    # Both libraries let go of Python's lock: the next page is read while one is packed.
-    with ThreadPoolExecutor(1) as worker:
+    with _packing() as worker:
         for page in pages:
             if ended and not page:
                 yield ended.written()
