@@ -35,6 +35,9 @@ class Known:
         self.is_shifted = False
         """Whether the last page began with a row that an earlier one had shown."""
 
+        self.is_unsure = False
+        """Whether a row that is alike may be the one before itself, on a page that moved."""
+
         self._collection = collection
         self._versions: dict[int | None, float] = {}
         self._again: set[int | None] | None = None
@@ -51,6 +54,7 @@ class Known:
         """A reading begins, or begins anew."""
         self.without_key = 0
         self.alike = []
+        self.is_unsure = False
         self._last = None
         self._again = set() if self._versions else None
 
@@ -72,7 +76,9 @@ class Known:
         self._compare(keys)
         border: list[Row] = []
         if keys and keys[0] in self._versions:
+            alike = len(self.alike)
             border, rows = self._sifted(rows[:1], keys[:1]), rows[1:]
+            self.is_unsure |= self.is_shifted and len(self.alike) > alike
             keys = keys[1:]
         new = dict(zip(keys, self._versions_of(rows), strict=True))
         if len(new) < len(rows) or None in new or not self._versions.keys().isdisjoint(new):

@@ -117,7 +117,8 @@ class Walk:
         A total that lies tells nothing of a removal, and only an overlap shows it as well.
         """
         read = len(self.known) + len(self.known.alike)
-        if read - self._inserted < self.expected or self._repairs > MOST_REPAIRS:
+        is_short = read - self._inserted < self.expected
+        if is_short or self.known.is_unsure or self._repairs > MOST_REPAIRS:
             return True
         has_borders = self._page.index > 0 and not self._collection.paging.borders_overlap
         counts = {self.expected, self._total}

@@ -135,6 +135,28 @@ def test_what_one_of_two_readings_lacks_is_not_dropped(brand: Brand, way: str) -
     assert len(brand.table) == 32
 
 
+@both
+def test_a_row_that_moved_is_not_taken_for_one_that_is_missing(brand: Brand, way: str) -> None:
+    """A row shown again where the list moved does not stand for another that was left out."""
+    for number in range(60):
+        brand.say(f"x{number}", number)
+    brand.clock.advance(60)
+    path = "/api/v1/messages" if way == "brand" else THREADS
+    when = (NOW + timedelta(seconds=61)).isoformat()
+    said = {"op": "new_message", "source": "reamaze", "key": SLUG, "when": when}
+    moves = {"kind": "mutate", "mutations": [{**said, "row": {"body": "new"}}]}
+    run = brand.run(
+        {**moves, "path": path, "query": {"page": "2"}, "at": 1},
+        {"kind": "missing_rows", "path": path, "query": {"page": "3"}, "at": 1, "times": 2},
+        reamaze_messages_from=way,
+        max_connections=1,
+    )
+    assert not run.failures
+    assert len(run.records[STREAM]) == len(brand.table)
+    brand.run(reamaze_messages_from=way)
+    assert brand.is_whole
+
+
 def test_what_went_out_of_half_a_thread_is_told_again(brand: Brand) -> None:
     """A thread that moves, and is refused then, leaves no twin in the place of the other."""
     for number in range(40):
