@@ -59,7 +59,8 @@ COMMON = (
     Setting(
         "on_count_mismatch",
         "string",
-        "What follows when the API says it holds more than could be read: `warn`, `fail` (exit "
+        "What follows when the API says it holds more than could be read, does not say how much it "
+        "holds, or gives rows that lack what their key is made of: `warn`, `fail` (exit "
         "status 1, the bookmark stays) or `ignore`.",
         default="warn",
         allowed=("warn", "fail", "ignore"),
