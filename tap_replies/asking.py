@@ -1,9 +1,10 @@
-"""Requests that are asked before their turn, and their answers in order."""
+"""Requests that are asked before their turn, and their answers."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
@@ -21,32 +22,36 @@ if TYPE_CHECKING:
     Answered = tuple[Request, list[Document] | Refusal]
 
 NOTHING: Futures = frozenset()
-
-
-class Spare(Protocol):
-    """Asks for what is wanted later."""
-
-    def __call__(self, *, in_turn: bool) -> Futures:
-        """Ask for it; more can be asked once one of the result is done."""
+OTHERS: Futures = frozenset([Future()])
+"""What one waits for whose turn comes when others have been asked for: it is never done."""
 
 
 class Asked:
     """The answers to requests, as an iterator that asks for those to come.
 
-    At most `most` are asked ahead, and no more than the account has room for. `spare` asks for
-    what is wanted after all of these.
+    At most `most` are asked ahead, and no more than the account has room for. They come
+    `in_order`, or as soon as they can be had.
     """
 
     def __init__(
-        self, fetcher: Fetcher, wanted: Iterable[Request], most: Callable[[], int]
+        self,
+        fetcher: Fetcher,
+        wanted: Iterable[Request],
+        most: Callable[[], int],
+        *,
+        in_order: bool = True,
     ) -> None:
         """Prepare; nothing is asked yet."""
-        self.spare: Spare | None = None
+        self.ask_all: Callable[[], Futures] | None = None
+        """Asks for these and for what is read beside them, if anything is."""
+
         self._fetcher = fetcher
         self._most = most
+        self._in_order = in_order
         self._rest = Ahead(wanted)
         self._waiting: deque[tuple[Request, Coming]] = deque()
         self._last: Coming
+        self._is_begun = False
 
     @property
     def is_asked(self) -> bool:
@@ -58,42 +63,52 @@ class Asked:
         """Whether the next answer has come."""
         return bool(self._waiting) and self._waiting[0][1].done()
 
+    @property
+    def has_turn(self) -> bool:
+        """Whether the next answer was asked for, or there is none."""
+        return bool(self._waiting) or self._rest.is_over
+
     def go_on(self, *, in_turn: bool = True) -> Futures:
         """Ask for what there is room for; more can be asked once one of the result is done.
 
-        While something that comes before is not asked yet, no more than one is: it needs the room.
+        While something that comes before is not asked yet, only the first is: it needs the room.
         """
         rest = self._rest
         while not rest.is_over and not rest.is_blocked and self._has_room(in_turn=in_turn):
             for request in rest.take():
+                self._is_begun = True
                 self._last = self._fetcher.begin(request)
                 self._waiting.append((request, self._last))
-        awaited = rest.awaited if self._has_room(in_turn=in_turn) else NOTHING
-        return awaited | self.spare(in_turn=in_turn and self.is_asked) if self.spare else awaited
+        return rest.awaited if self._has_room(in_turn=in_turn) else NOTHING
+
+    def ask(self) -> Futures:
+        """Ask for what there is room for, in the order of all that is read side by side."""
+        return self.ask_all() if self.ask_all else self.go_on()
 
     def _has_room(self, *, in_turn: bool) -> bool:
-        if not self._waiting:
-            return True
-        return in_turn and self._fetcher.has_room and len(self._waiting) < self._most()
+        if not in_turn:
+            return not self._is_begun
+        return not self._waiting or (self._fetcher.has_room and len(self._waiting) < self._most())
 
     def __iter__(self) -> Iterator[Answered]:
-        """The answers in their order."""
+        """The answers."""
         return self
 
     def __next__(self) -> Answered:
         """The next answer; raises what a request that failed raises."""
         while True:
-            awaited = self.go_on()
+            awaited = self.ask()
             if not self._waiting:
                 if self._rest.is_over:
                     raise StopIteration
-                self._fetcher.wait_for_one(*awaited)
+                self._fetcher.wait_for_one(*awaited, *OTHERS)
                 continue
-            request, future = self._waiting[0]
-            if future.done():
-                self._waiting.popleft()
-                return request, self._fetcher.take(future)
-            self._fetcher.wait_for_one(future, *awaited)
+            turns = [self._waiting[0]] if self._in_order else self._waiting
+            for request, coming in turns:
+                if coming.done():
+                    self._waiting.remove((request, coming))
+                    return request, self._fetcher.take(coming)
+            self._fetcher.wait_for_one(*(coming for _, coming in turns), *awaited)
 
     def close(self) -> None:
         """Do without the answers that were not taken."""

@@ -1,12 +1,13 @@
-"""The collections of many parents, read one after another and asked for side by side."""
+"""The collections of many parents, read side by side."""
 
 from __future__ import annotations
 
-from collections import deque
 from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tap_replies.ahead import Ahead
+from tap_replies.asking import OTHERS
 from tap_replies.walk import Walk
 
 if TYPE_CHECKING:
@@ -17,59 +18,82 @@ if TYPE_CHECKING:
     from tap_replies.paging import Collection
 
 P = TypeVar("P")
+T = TypeVar("T")
 
 
-def fan_out(
+def fan_out(  # noqa: PLR0913 - each says something else of the reading
     fetcher: Fetcher,
     parents: Iterable[P],
     collection_of: Callable[[P], Collection],
+    read: Callable[[Walk, P], Iterable[T]],
     *,
     ahead: int | None = None,
-    early: int | None = None,
-) -> Generator[tuple[P, Walk], None, None]:
-    """The collection of each parent, in their order; pages of the next ones are asked for early.
+    in_order: bool = False,
+) -> Generator[tuple[P, T], None, None]:
+    """What `read` makes of the collection of each parent, as soon as it can be had.
 
-    `ahead` limits how many pages of each are asked for ahead; then only first pages are asked for
-    early, and not while so many of them wait for their turn: what they lead to needs the room.
-    `early` limits for how many parents pages are asked for before their turn. What the parents
-    raise comes after the collections of those before: while one of these is read, it would be taken
-    for its error.
+    Pages are asked for in the order of the parents, first pages of the next ones early; whatever
+    comes is handed over, so that one that is slow holds up no other. With `in_order` each is read
+    to its end before the next, and only that one is asked for early.
+
+    `ahead` limits how many pages of each are asked for ahead; then of all but one only first pages
+    are asked for, and not while so many of them wait: what they lead to needs the room. What the
+    parents raise comes after the collections of those before: while one of these is read, it would
+    be taken for its error.
     """
 
-    def walk_of(parent: P) -> Walk:
-        return Walk(fetcher, collection_of(parent), ahead=ahead)
+    def begun(parent: P) -> _Member[P, T]:
+        walk = Walk(fetcher, collection_of(parent), ahead=ahead)
+        return _Member(parent, walk, Ahead(read(walk, parent)))
 
-    most = early or fetcher.max_connections
-    with closing(_Early(fetcher, parents, walk_of, ahead, most)) as waiting:
+    most = 2 if in_order else fetcher.max_connections + 1
+    with closing(_Group(fetcher, parents, begun, ahead, most)) as group:
         while True:
-            awaited = waiting.go_on(in_turn=True)
-            if waiting.walks:
-                parent, walk = waiting.walks.popleft()
-                walk.pages.spare = waiting.go_on
-                with closing(walk.pages):
-                    yield parent, walk
-            elif waiting.is_over:
+            awaited = group.go_on()
+            if not group.members and group.is_over:
                 return
-            else:
-                fetcher.wait_for_one(*awaited)
+            turns = group.members[:1] if in_order else group.members
+            ready = [each for each in turns if each.is_ready]
+            for member in ready:
+                for item in member.reader.take():
+                    yield member.parent, item
+                if member.reader.is_over:
+                    group.end(member)
+            if not ready:
+                fetcher.wait_for_one(*awaited, *group.awaited)
 
 
-class _Early(Generic[P]):
-    """Walks whose turn has not come."""
+@dataclass(slots=True, eq=False)
+class _Member(Generic[P, T]):
+    """A parent whose collection is being read."""
+
+    parent: P
+    walk: Walk
+    reader: Ahead[T]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can be read on."""
+        has_waited = self.reader.awaited >= OTHERS and self.walk.pages.has_turn
+        return has_waited or not self.reader.is_blocked
+
+
+class _Group(Generic[P, T]):
+    """Parents whose collections are being read, in their order."""
 
     def __init__(
         self,
         fetcher: Fetcher,
         parents: Iterable[P],
-        walk_of: Callable[[P], Walk],
+        begun: Callable[[P], _Member[P, T]],
         ahead: int | None,
         most: int,
     ) -> None:
         """Begin with none."""
-        self.walks: deque[tuple[P, Walk]] = deque()
+        self.members: list[_Member[P, T]] = []
         self._fetcher = fetcher
         self._parents = Ahead(parents)
-        self._walk_of = walk_of
+        self._begun = begun
         self._ahead = ahead
         self._most = most
         self._error: Exception | None = None
@@ -81,31 +105,42 @@ class _Early(Generic[P]):
             raise self._error
         return self._parents.is_over
 
-    def go_on(self, *, in_turn: bool) -> Futures:
+    @property
+    def awaited(self) -> Futures:
+        """One of these must be done before anything can be read on."""
+        return frozenset().union(*(each.reader.awaited for each in self.members))
+
+    def go_on(self) -> Futures:
         """Ask for what there is room for; more can be asked once one of the result is done."""
         awaited: Futures = frozenset()
-        in_turn = in_turn and self._ahead is None
-        for _, walk in self.walks:
-            awaited |= walk.pages.go_on(in_turn=in_turn)
-            in_turn = in_turn and walk.pages.is_asked
+        in_turn = True
+        for member in self.members:
+            awaited |= member.walk.pages.go_on(in_turn=in_turn)
+            in_turn = in_turn and self._ahead is None and member.walk.pages.is_asked
         parents = self._parents
         while self._has_room and not parents.is_over and not parents.is_blocked:
-            for parent, walk in self._next():
-                self.walks.append((parent, walk))
-                awaited |= walk.pages.go_on(in_turn=in_turn)
-                in_turn = in_turn and walk.pages.is_asked
+            for member in self._next():
+                self.members.append(member)
+                member.walk.pages.ask_all = self.go_on
+                awaited |= member.walk.pages.go_on(in_turn=in_turn)
+                in_turn = in_turn and self._ahead is None and member.walk.pages.is_asked
         return awaited | parents.awaited if self._has_room else awaited
+
+    def end(self, member: _Member[P, T]) -> None:
+        """One was read to its end."""
+        self.members.remove(member)
+        member.walk.pages.close()
 
     @property
     def _has_room(self) -> bool:
-        answered = sum(walk.pages.is_answered for _, walk in self.walks)
-        few = len(self.walks) < self._most
+        answered = sum(each.walk.pages.is_answered for each in self.members[1:])
+        few = len(self.members) < self._most
         few = few and (self._ahead is None or answered < self._ahead)
-        return not self.walks or (few and self._fetcher.has_room)
+        return not self.members or (few and self._fetcher.has_room)
 
-    def _next(self) -> list[tuple[P, Walk]]:
+    def _next(self) -> list[_Member[P, T]]:
         try:
-            return [(parent, self._walk_of(parent)) for parent in self._parents.take()]
+            return [self._begun(parent) for parent in self._parents.take()]
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised in its turn
             self._error = error
             self._parents.close()
@@ -114,5 +149,6 @@ class _Early(Generic[P]):
     def close(self) -> None:
         """Do without them."""
         self._parents.close()
-        for _, walk in self.walks:
-            walk.pages.close()
+        for member in self.members:
+            member.reader.close()
+            member.walk.pages.close()

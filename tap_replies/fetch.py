@@ -1,4 +1,4 @@
-"""One credential's requests: many in flight, retried, in the order in which they are wanted."""
+"""One credential's requests: many in flight, and retried."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Fetcher:
     """All requests of one credential.
 
     Requests run on `max_connections` threads; answers are handed over on the caller's thread,
-    as bytes, in the order in which they were asked for.
+    as bytes.
     """
 
     def __init__(self, api: Api, label: str, limits: Limits, clock: Clock, stop: Stop) -> None:
@@ -145,11 +145,12 @@ class Fetcher:
     def ahead(
         self, wanted: Iterable[Request]
     ) -> Iterator[tuple[Request, list[Document] | Refusal]]:
-        """The answers to the wanted requests, in their order, asking for the next ones meanwhile.
+        """The answers to the wanted requests as they come, asking for the next ones meanwhile.
 
         No more than twice `max_connections` answers are held or under way per account.
         """
-        with closing(Asked(self, wanted, lambda: self.max_connections * 2)) as asked:
+        most = self.max_connections * 2
+        with closing(Asked(self, wanted, lambda: most, in_order=False)) as asked:
             yield from asked
 
     def close(self) -> None:

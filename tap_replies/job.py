@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import metrics
@@ -154,28 +155,36 @@ class Job:
         otherwise they only lead to them, as they may also do if they are counted (`leads`). `each`
         makes other pages of those of a parent; of what cannot be read whole it sees no end.
         """
-        read = refused = 0
-        ahead = self._few if leads or not counted else None
-        for parent, walk in fan_out(self.fetcher, parents, collection_of, ahead=ahead):
+        places = count()
+        unread: set[int] = set()
+        refused = 0
+
+        def read(walk: Walk, parent: P) -> Iterator[Page]:
+            return pages(next(places), walk, parent)
+
+        def pages(place: int, walk: Walk, parent: P) -> Iterator[Page]:
+            nonlocal refused
             try:
-                for page in each(walk, parent):
-                    yield parent, page
+                yield from each(walk, parent)
             except GoneError as error:
                 self._check_gone(collection_of(parent), walk, error)
                 self.skip(what)
-                continue
+                unread.add(place)
+                return
             except StreamRefusedError as error:
-                self.skip(f"refused {what}")
-                self.refused = error
+                self.refuse(what, error)
+                unread.add(place)
                 refused += 1
-                if not read and refused >= MOST_REFUSED:
+                if refused >= MOST_REFUSED and len(unread) > max(unread):
                     raise
-                continue
-            read += 1
+                return
             if counted:
                 self.count(walk)
             else:
                 self._lead(walk)
+
+        ahead = self._few if leads or not counted else None
+        yield from fan_out(self.fetcher, parents, collection_of, read, ahead=ahead)
 
     def _check_gone(self, collection: Collection, walk: Walk, error: GoneError) -> None:
         """Raise what it means if only a part of a collection is gone."""
@@ -207,6 +216,11 @@ class Job:
         self.tally.missing[walk.counted_by] += walk.missing
         self.tally.missing["parents without an id"] += walk.known.without_key
         self.tally.unproven += not walk.is_counted
+
+    def refuse(self, what: str, error: StreamRefusedError) -> None:
+        """Note that an object may not be read, without which the others can be."""
+        self.skip(f"refused {what}")
+        self.refused = error
 
     def skip(self, what: str) -> None:
         """Count an object that could not be read although it was listed."""

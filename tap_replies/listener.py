@@ -42,6 +42,11 @@ class Listener:
         """Where the reading ended."""
         return self._job.reading.upper if self._job.reading else None
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether all was read but what the account may not read."""
+        return bool(self.heard) and self.error is not None and self.error is self._job.refused
+
     def hear(self, records: Sequence[Record], about: Mapping[str, Any]) -> None:
         """Keep what the records say; `about` is known of the object that they belong to."""
         moment, reply = self.feed.stream.replication_key, self.feed.reply

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Record
 
     from tap_replies.bookmark import Reading
+    from tap_replies.errors import TapRepliesError
     from tap_replies.feed import Feed, Feeds
     from tap_replies.run import Connection
     from tap_replies.spool import Spool
@@ -99,16 +100,7 @@ class Replies(ApiStream):
         feeds: Feeds = job.connection.account.source.feeds()
         with closing(self._spool(job.connection)) as spool:
             del self._spools[job.connection]
-            heard: dict[int, Listener] = {}
-            for place, feed in enumerate(feeds.feeds):
-                if feed.is_optional and not self._tap.streams[feed.stream.name].selected:
-                    continue
-                try:
-                    heard[place] = self._heard(job, place, feed, spool)
-                except StreamRefusedError as error:
-                    self._leave_out(job, feed, error)
-                if len(spool) and self.ABORT_AT_RECORD_COUNT is not None:
-                    break
+            heard = self._all_heard(job, feeds, spool)
             readings = {place: self._reading(job, each) for place, each in heard.items()}
             if behind := next((each for each in readings.values() if each.leaves_out), None):
                 for message in surprises({}, behind, ""):
@@ -158,9 +150,28 @@ class Replies(ApiStream):
         found = self.get_context_state(_context(connection)).get("feeds")
         return found if isinstance(found, dict) else {}
 
+    def _all_heard(self, job: Job, feeds: Feeds, spool: Spool) -> dict[int, Listener]:
+        """What each feed said, by its place; those that may not be read are left out."""
+        heard: dict[int, Listener] = {}
+        for place, feed in enumerate(feeds.feeds):
+            name = feed.stream.name
+            if feed.is_optional and not self._tap.streams[name].selected:
+                continue
+            try:
+                heard[place] = self._heard(job, place, feed, spool)
+                if error := heard[place].error:
+                    self._leave_out(job, f"a part of {name}", error)
+            except StreamRefusedError as error:
+                self._leave_out(job, name, error)
+            if len(spool) and self.ABORT_AT_RECORD_COUNT is not None:
+                break
+        return heard
+
     def _heard(self, job: Job, place: int, feed: Feed, spool: Spool) -> Listener:
         """What a feed said in this run, read anew if its own stream did not tell all of it."""
         listener = self._listeners.pop((job.connection, feed.stream.name), None)
+        if listener and listener.is_partial:
+            return listener
         if listener and listener.error:
             if isinstance(listener.error, (StreamRefusedError, AccountError)):
                 raise listener.error
@@ -179,15 +190,19 @@ class Replies(ApiStream):
         own.writes_state = False
         listener = Listener(feed, place, own, spool)
         cleaner = Cleaner(stream.schema, lambda crumb: bool(stream.mask[crumb]))
-        for _ in Loop(stream, own, cleaner, listener).records():
-            if listener.heard and self.ABORT_AT_RECORD_COUNT is not None:
-                break
+        try:
+            for _ in Loop(stream, own, cleaner, listener).records():
+                if listener.heard and self.ABORT_AT_RECORD_COUNT is not None:
+                    break
+        except StreamRefusedError:
+            if not listener.is_partial:
+                raise
         job.tally.skipped.update(own.tally.skipped)
         job.tally.missing.update(own.tally.missing)
         return listener
 
-    def _leave_out(self, job: Job, feed: Feed, error: StreamRefusedError) -> None:
-        message = f"{self.name}, account {job.account_id}: without {feed.stream.name}: {error}"
+    def _leave_out(self, job: Job, what: str, error: TapRepliesError) -> None:
+        message = f"{self.name}, account {job.account_id}: without {what}: {error}"
         self.run.leave_out(message, strict=self.config["strict"])
 
     def _reading(self, job: Job, listener: Listener) -> Reading:
@@ -231,8 +246,12 @@ class Replies(ApiStream):
             return
         states = dict(self._feed_states(job.connection))
         for place, listener in heard.items():
-            told = {TOLD: readings[place].fingerprint}
-            states[listener.feed.stream.name] = {**(listener.state or {}), **told}
+            name = listener.feed.stream.name
+            if listener.is_partial:  # what was told of a part may be told otherwise of the whole
+                states[name] = {**states.get(name, {}), TOLD: ""}
+            else:
+                told = {TOLD: readings[place].fingerprint}
+                states[name] = {**(listener.state or {}), **told}
         job.state["feeds"] = states
         values = [each.get(SINCE) for each in states.values()]
         # Only up to the bookmark of the feed that lags most has everything been handed over.

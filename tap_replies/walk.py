@@ -266,7 +266,7 @@ class Walk:
     def _take(self, page: Answer, asked: Asked | None = None) -> Iterator[Page]:
         """Note the page as read, and hand out those of its rows that were not handed out yet."""
         if asked and not self._reach.may_stop:
-            asked.go_on()
+            asked.ask()
         paging = self._collection.paging
         if page.index + 1 < paging.pages(page.envelope):
             self._lacking += max(0, paging.size(page.envelope) - len(page.items))

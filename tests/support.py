@@ -19,7 +19,7 @@ from singer_sdk.singerlib.encoding.simple import Message
 from tap_replies.tap import TapReplies
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tap_replies.sandbox import Sandbox
@@ -103,6 +103,11 @@ def catalog_of(*streams: str, without: Mapping[str, Sequence[str]] | None = None
             elif crumb[-1] in (without or {}).get(name, ()):
                 item["metadata"]["selected"] = False
     return catalog
+
+
+def in_order(rows: Iterable[Any]) -> list[str]:
+    """Rows as texts, in an order that does not hang on which came first."""
+    return sorted(json.dumps(row, sort_keys=True, default=str) for row in rows)
 
 
 def sync(

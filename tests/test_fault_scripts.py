@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -47,7 +48,9 @@ class Stage:
             "unsubscribe_refresh_days": 1000,
             **options,
         }
-        return sync(config, state=state, tap_class=tap_with(clock))
+        # Otherwise pytest keeps all that thousands of runs say of their retries: gigabytes.
+        with patch.object(logging.getLogger(), "handlers", [logging.NullHandler()]):
+            return sync(config, state=state, tap_class=tap_with(clock))
 
 
 @pytest.fixture(scope="module")

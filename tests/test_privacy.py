@@ -27,7 +27,7 @@ from hiding import (
     told,
 )
 from schema_files import FILES, Schema, is_json_text, load
-from support import Messages, catalog_of, messages_in, sync
+from support import Messages, catalog_of, in_order, messages_in, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,7 +137,8 @@ def test_a_second_run_tells_nothing_new(mode: dict[str, Any], people: Sandbox) -
     later = sync(config, state=before.state)
     assert {name for name, rows in later.records.items() if rows} <= {"accounts", "mailchimp_lists"}
     again = sync(config).records
-    assert all(again[name] == rows for name, rows in before.records.items() if name != "accounts")
+    for name, rows in before.records.items():
+        assert name == "accounts" or in_order(again[name]) == in_order(rows)
 
 
 @MODES
@@ -159,20 +160,22 @@ def test_maps_flattening_and_batches_see_hidden_records(people: Sandbox, tmp_pat
     maps = {MEMBERS: {"who": "email_address", "mark": "md5(email_address)", "id": "id"}}
     mapped = run(tmp_path, config | {"stream_maps": maps}, catalog_of(MEMBERS))
     rows = messages_in(mapped.stdout).records[MEMBERS]
-    assert [row["who"] for row in rows] == [row["email_address"] for row in plain]
+    assert {row["id"]: row["who"] for row in rows} == {
+        row["id"]: row["email_address"] for row in plain
+    }
     settings = {"flattening_enabled": True, "flattening_max_depth": 5}
     flat = run(tmp_path, config | settings, catalog_of(MEMBERS))
     rows = messages_in(flat.stdout).records[MEMBERS]
-    assert [row["last_note__created_by"] for row in rows] == [
-        row["last_note"]["created_by"] for row in plain
-    ]
+    assert {row["id"]: row["last_note__created_by"] for row in rows} == {
+        row["id"]: row["last_note"]["created_by"] for row in plain
+    }
     batches = {
         "encoding": {"format": "jsonl", "compression": "gzip"},
         "storage": {"root": (tmp_path / "batches").as_uri()},
     }
     files = run(tmp_path, config | {"batch_config": batches}, catalog_of(MEMBERS))
     assert URIST not in files.stdout
-    assert batched(tmp_path / "batches") == plain
+    assert in_order(batched(tmp_path / "batches")) == in_order(plain)
 
 
 def batched(folder: Path) -> list[Record]:

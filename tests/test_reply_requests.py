@@ -162,25 +162,6 @@ def test_a_feed_that_fails_keeps_the_bookmark(shop: Sandbox, catalog: dict[str, 
     assert ids(found) | ids(second) == ids(sync(shop.config(), catalog=catalog))
 
 
-@pytest.mark.parametrize("catalog", [BOTH, ALONE], ids=["both", "alone"])
-def test_a_feed_that_is_refused_is_left_out(shop: Sandbox, catalog: dict[str, Any]) -> None:
-    """What plan or role forbid is told; the rest comes, and the feed whole once it is allowed."""
-    shop.control(faults=[failing("/3.0/conversations*", 403)])
-    found = run(shop, None, catalog)
-    mailchimp = [row for row in found.records["replies"] if row["source"] == "mailchimp"]
-    assert {row["kind"] for row in mailchimp} == {"unsubscribe_reason"}
-    assert (
-        len([line for line in found.log if "without mailchimp_conversation_messages" in line]) == 1
-    )
-    shop.reset()
-    second = run(shop, found.state, catalog)
-    assert {row["kind"] for row in second.records["replies"]} == {"message"}
-    assert ids(found) | ids(second) == ids(run(shop, None, catalog))
-    shop.control(faults=[failing("/3.0/conversations*", 403)])
-    strict = sync(shop.config() | {"strict": True}, catalog=ALONE)
-    assert any("without mailchimp_conversation_messages" in line for line in strict.failures)
-
-
 def test_accounts_of_one_name_stay_apart() -> None:
     """An account may go by the name of another source's; each has its bookmark."""
     with Sandbox(now=NOW, conversations=3, reamaze_conversations=3, campaigns=2) as sandbox:

@@ -165,6 +165,46 @@ def test_a_plan_without_them(shop: Sandbox, stream: str, path: str) -> None:
     assert found.bookmark(stream) is None
 
 
+def test_a_response_that_is_refused_comes_later(shop: Sandbox) -> None:
+    """The others are told, and the bookmark waits for it."""
+    whole = run(shop, SURVEYS)
+    refused = {"kind": "status", "status": 403, "path": "*/responses/*", "at": 2}
+    shop.control(faults=[refused])
+    found = run(shop, SURVEYS, on_count_mismatch="fail")
+    assert len(told(found)) == len(told(whole)) - 1
+    assert found.bookmark(SURVEYS) is None
+    assert any("1 refused responses skipped" in line for line in found.log)
+    shop.reset()
+    assert told(run(shop, SURVEYS, state=found.state)) == told(whole)
+
+
+@pytest.mark.parametrize("column", ["results", "contact", "is_new_contact", "survey_title"])
+def test_responses_without_a_column(shop: Sandbox, column: str) -> None:
+    """A column that is not selected is not asked for, and all else comes."""
+    whole = run(shop, SURVEYS)
+    catalog = catalog_of(SURVEYS, without={SURVEYS: [column]})
+    tap = tap_with(ScriptedClock(instant(NOW).timestamp() + 3600))
+    found = sync(shop.config(), catalog=catalog, tap_class=tap)
+    assert found.failures == []
+    assert told(found) == told(whole)
+    assert all(column not in row for row in found.records[SURVEYS])
+
+
+@pytest.mark.parametrize("stream", [SURVEYS, FEEDS])
+def test_replies_that_are_selected_later_hold_them(shop: Sandbox, stream: str) -> None:
+    """Who selects `replies` after a run of the raw streams gets all of them."""
+    whole = run(shop, stream, REPLIES).records[REPLIES]
+    first = run(shop, stream)
+    second = run(shop, stream, REPLIES, state=first.state, hours=2)
+    assert second.failures == []
+    assert sorted(map(said, second.records[REPLIES])) == sorted(map(said, whole))
+
+
+def said(row: dict[str, Any]) -> tuple[str, str]:
+    """A reply and its text."""
+    return row["reply_id"], str(row["body"])
+
+
 def test_they_are_part_of_replies(shop: Sandbox) -> None:
     """What was written in surveys is told, and what is in feeds too unless a thread has it."""
     without = run(shop, REPLIES)

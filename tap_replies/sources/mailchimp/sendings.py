@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tap_replies.errors import GoneError, RequestFailedError, StreamRefusedError
 from tap_replies.source import Request, segment
@@ -14,12 +14,14 @@ from tap_replies.times import utc
 from tap_replies.walk import Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Hashable, Iterable, Iterator
 
     from tap_replies.job import Job
-    from tap_replies.paging import Collection
+    from tap_replies.paging import Collection, Page
     from tap_replies.source import Row
     from tap_replies.sources.mailchimp.counts import Counts
+
+P = TypeVar("P", bound="Hashable")
 
 CHILDLESS = frozenset({"regular", "plaintext", "plain-text", "automation"})
 """Report types without sub-reports; RSS and multivariate campaigns have them."""
@@ -147,9 +149,9 @@ def _children(job: Job, parents: list[Sending]) -> Iterator[Sending]:
         about = f"the sub-reports of campaign {parent.campaign_id}"
         return ids(path, "reports", about, *REPORT_FIELDS)
 
-    for parent, page in job.children(parents, listing_of, "campaigns", counted=False):
-        for row in page.rows:
-            yield _sending(row, "sub_report", parent.campaign_id)
+    pages = job.children(parents, listing_of, "campaigns", counted=False)
+    for parent, row in _in_order(parents, pages):
+        yield _sending(row, "sub_report", parent.campaign_id)
 
 
 def _automations(job: Job) -> Iterator[Sending]:
@@ -176,8 +178,17 @@ def _automations(job: Job) -> Iterator[Sending]:
         return
     job.after[REFUSED] = None
     workflows = [row["id"] for row in rows]
-    for workflow, page in job.children(workflows, listing_of, "automations", counted=False):
-        for row in page.rows:
-            recipients = row.get("recipients") or {}
-            if _is_wanted(job, row["id"], recipients.get("list_id")):
-                yield Sending(row["id"], "automation", workflow)
+    pages = job.children(workflows, listing_of, "automations", counted=False)
+    for workflow, row in _in_order(workflows, pages):
+        recipients = row.get("recipients") or {}
+        if _is_wanted(job, row["id"], recipients.get("list_id")):
+            yield Sending(row["id"], "automation", workflow)
+
+
+def _in_order(parents: list[P], pages: Iterable[tuple[P, Page]]) -> Iterator[tuple[P, Row]]:
+    """The rows of pages that came in any order: one that has two parents is always the last's."""
+    rows: dict[P, list[Row]] = {parent: [] for parent in parents}
+    for parent, page in pages:
+        rows[parent] += page.rows
+    for parent, found in rows.items():
+        yield from ((parent, row) for row in found)

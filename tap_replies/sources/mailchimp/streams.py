@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
@@ -26,7 +24,7 @@ from tap_replies.times import utc
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from tap_replies.paging import Collection
+    from tap_replies.paging import Collection, Page
     from tap_replies.source import Row
 
 
@@ -160,23 +158,26 @@ class ConversationMessages(MailchimpStream):
         def listing_of(thread: Row) -> Collection:
             return self._messages(job, thread["id"], thread.get("message_count"))
 
-        pages = job.children(threads, listing_of, "threads")
-        for thread, group in groupby(pages, key=itemgetter(0)):
+        def own(walk: Iterable[Page], thread: Row) -> Iterator[Page]:
             read = 0
-            for _, page in group:
-                batch = self._own(job, thread["id"], page.rows, is_dirty=page.is_dirty)
-                batch.about = about(thread)
-                read += len(batch.rows)
-                yield batch
+            for page in walk:
+                page.rows = self._own(job, thread["id"], page.rows)
+                read += len(page.rows)
+                yield page
             count = thread.get("message_count")
             if job.lower is None and isinstance(count, int):
                 job.tally.missing["message_count"] += max(0, count - read)
+
+        for thread, page in job.children(threads, listing_of, "threads", each=own):
+            columns = {"conversation_id": thread["id"]}
+            yield Batch(page.rows, page.is_dirty, columns, about=about(thread))
 
     @override
     def single(self, job: Job, wanted: Any) -> Iterator[Batch]:
         """The whole thread of one conversation."""
         for page in job.walk(self._messages(job, wanted)):
-            yield self._own(job, wanted, page.rows, is_dirty=page.is_dirty)
+            rows = self._own(job, wanted, page.rows)
+            yield Batch(rows, page.is_dirty, {"conversation_id": wanted})
 
     @override
     def opening(self, job: Job) -> Collection:
@@ -193,12 +194,13 @@ class ConversationMessages(MailchimpStream):
         about = f"the messages of conversation {thread}"
         return self.listing(path, about, params, expected=None if job.lower else count)
 
-    def _own(self, job: Job, thread: str, rows: list[Row], *, is_dirty: bool) -> Batch:
+    @staticmethod
+    def _own(job: Job, thread: str, rows: list[Row]) -> list[Row]:
         """The rows of this thread: the API has returned those of others for days in 2020."""
         own = [row for row in rows if row.get("conversation_id", thread) == thread]
         if foreign := len(rows) - len(own):
             job.tally.skipped["messages of another thread"] += foreign
-        return Batch(own, is_dirty, {"conversation_id": thread})
+        return own
 
 
 STREAMS = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
-from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,9 +21,9 @@ from tap_replies.sources.mailchimp.counts import Counts, Sending
 from tap_replies.sources.mailchimp.sendings import AUDIENCES, identified, sendings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from tap_replies.paging import Collection
+    from tap_replies.paging import Collection, Page
     from tap_replies.source import Row
 
 
@@ -45,15 +44,18 @@ class Unsubscribes(MailchimpStream):
         """The opt-outs of each campaign, sub-campaign and automation e-mail that gained some."""
         counts = Counts(job)
         due = sendings(job, counts)
-        pages = job.children(due, self._of, "campaigns")
-        for sending, group in groupby(pages, key=itemgetter(0)):
+
+        def compared(walk: Iterable[Page], sending: Sending) -> Iterator[Page]:
             read = 0
-            for _, page in group:
+            for page in walk:
                 read += len(page.rows)
-                yield self._batch(sending, page.rows, is_dirty=page.is_dirty)
+                yield page
             if gap := max(0, (sending.unsubscribed or 0) - read):
                 counts.note_gap(sending, gap)
                 job.tally.notes["opt-outs counted, not listed (deleted contacts?)"] += gap
+
+        for sending, page in job.children(due, self._of, "campaigns", each=compared):
+            yield self._batch(sending, page.rows, is_dirty=page.is_dirty)
         job.after |= counts.texts()
 
     @override

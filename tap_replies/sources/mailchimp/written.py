@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from typing_extensions import override
 
 from tap_replies.answers import decode
-from tap_replies.errors import Refusal
+from tap_replies.errors import GoneError, RequestFailedError, StreamRefusedError
 from tap_replies.job import Batch, Job
 from tap_replies.paging import Collection, Page
 from tap_replies.source import Request, segment
@@ -43,25 +43,43 @@ class SurveyResponses(MailchimpStream):
     primary_keys = ("account_id", "survey_id", "response_id")
     replication_key = "submitted_at"
     selected_by_default = False
-    own_columns = ("survey_title",)
+    own_columns = (
+        "survey_id",
+        "survey_title",
+    )  # the answers of one response do not name its survey
     single_keys: ClassVar = {"survey_id": True, "response_id": True}
-    asked = ("survey_id", "response_id", "submitted_at")
+    asked = ("response_id", "submitted_at")
     holds_replies = True
 
     @override
     def batches(self, job: Job) -> Iterator[Batch]:
         """The responses of each survey; the answers of those not older than the bookmark."""
         surveys = job.parents(SURVEYS)
-        for survey, page in job.children(surveys, self._of, "surveys", leads=True):
+        each = partial(self._answers, job)
+        for survey, page in job.children(surveys, self._of, "surveys", leads=True, each=each):
             columns = {"survey_id": survey["id"], "survey_title": survey.get("title")}
+            yield Batch(page.rows, page.is_dirty, columns)
+
+    def _answers(self, job: Job, walk: Iterable[Page], survey: Row) -> Iterator[Page]:
+        """Each response that is due as a page of its own, as its answers are asked for alone."""
+        for page in walk:
             due = [row["response_id"] for row in page.rows if _is_due(job, row)]
             requests = [self._request(survey["id"], response) for response in due]
-            for response, (_, answer) in zip(due, job.fetcher.ahead(requests), strict=True):
-                row = None if isinstance(answer, Refusal) else decode(answer[0].body)[0]
-                if isinstance(row, dict):
-                    yield Batch([{"response_id": response, **row}], True, columns)  # noqa: FBT003
-                else:
+            named = {
+                request.path: response for request, response in zip(requests, due, strict=True)
+            }
+            for request, answer in job.fetcher.ahead(requests):
+                if isinstance(answer, StreamRefusedError):
+                    job.refuse("responses", answer)
+                elif isinstance(answer, GoneError):
                     job.skip("responses")
+                else:
+                    row, _ = decode(answer[0].body)
+                    if not isinstance(row, dict):
+                        msg = f"{request.about} answered something else than an object"
+                        raise RequestFailedError(msg)
+                    rows = [{"response_id": named[request.path], **row}]
+                    yield Page(rows, is_dirty=True, total=None)
 
     @override
     def opening(self, job: Job) -> Collection:

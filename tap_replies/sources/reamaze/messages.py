@@ -136,7 +136,8 @@ class Messages(ApiStream):
         count = 0
         while windows:
             # One window fills the connections; more of the next ones would only wait.
-            walks = fan_out(job.fetcher, [*windows], lambda window: self._all(job, window), early=1)
+            of = partial(self._all, job)
+            walks = fan_out(job.fetcher, [*windows], of, _itself, in_order=True)
             with closing(walks):
                 for window, walk in walks:
                     windows.popleft()
@@ -221,6 +222,10 @@ class Messages(ApiStream):
             params = {**params, "include": "original_body"}
         listing = Request(path, params, about)
         return Collection(listing, "messages", PAGING, content, may_be_alike=True)
+
+
+def _itself(walk: Walk, _: Window) -> Iterator[Walk]:
+    yield walk
 
 
 def _once(slugs: Iterable[str]) -> Iterator[str]:

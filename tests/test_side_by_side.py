@@ -1,0 +1,106 @@
+"""What is read of many parents leaves as it comes, whichever of them is slow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from live import Running
+from support import LATE_SECONDS, catalog_of, emitted, held, in_order, sync
+
+from tap_replies.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+THREADS = "/3.0/conversations/*/messages"
+CALLS = {
+    "mailchimp_conversation_messages": THREADS,
+    "mailchimp_unsubscribes": "/3.0/reports/*/unsubscribed",
+    "reamaze_messages": "/api/v1/conversations/*/messages",
+    "mailchimp_member_activity": "/3.0/lists/*/members/*/activity-feed",
+    "mailchimp_survey_responses": "/3.0/reporting/surveys/*/responses/*",
+}
+SIZES: dict[str, Any] = {
+    "conversations": 40,
+    "messages": 2,
+    "campaigns": 40,
+    "unsubscribes": 2,
+    "lists": 1,
+    "members": 40,
+    "reamaze_conversations": 40,
+    "reamaze_messages": 2,
+}
+
+
+def stalled(path: str, place: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - as a fault has it
+    """An answer that is seconds late."""
+    return {"kind": "stall", "seconds": LATE_SECONDS, "path": path, "at": place, **more}
+
+
+@pytest.mark.parametrize("place", [1, 5])
+@pytest.mark.parametrize("stream", CALLS)
+def test_one_that_is_slow_holds_up_no_other(tmp_path: Path, stream: str, place: int) -> None:
+    """While one parent's rows are awaited, those of all others reach the reader."""
+    with Sandbox(**SIZES) as sandbox:
+        config = sandbox.config() | {"reamaze_messages_from": "conversations"}
+        catalog = catalog_of(stream)
+        whole = sync(config, catalog=catalog).records[stream]
+        sandbox.reset_stats()
+        sandbox.control(faults=[stalled(CALLS[stream], place)])
+        with Running(tmp_path, config, catalog=catalog) as running:
+
+            def awaited() -> list[str]:
+                visits = list(sandbox.app.stats.visits)
+                return [visit.path for visit in visits if visit.status is None]
+
+            def others() -> list[dict[str, Any]]:
+                return [row for row in whole if not _names(row, awaited()[0])]
+
+            def has_come(run: Running) -> bool:
+                return len(awaited()) == 1 and run.lines > len(others())
+
+            running.until(has_come)
+            assert len(awaited()) == 1
+            assert 0 < len(others()) < len(whole)
+            assert in_order(running.found.records[stream]) == in_order(others())
+            assert running.rest() == 0
+        assert in_order(running.found.records[stream]) == in_order(whole)
+
+
+def _names(row: dict[str, Any], path: str) -> bool:
+    """Whether a row is of the parent that a path names."""
+    parents = ("conversation_id", "campaign_id", "email_id", "conversation_slug", "response_id")
+    return any(str(row.get(name)) in path.split("/") for name in parents)
+
+
+def test_first_pages_leave_while_a_long_list_is_read(tmp_path: Path) -> None:
+    """What was asked of a list before its turn does not wait for that."""
+    stream = "mailchimp_list_unsubscribes"
+    with Sandbox(lists=2, members=3500) as sandbox:
+        sandbox.control(faults=[stalled("/3.0/lists/*/members", 1, query={"offset": "999"})])
+        with Running(tmp_path, sandbox.config(), catalog=catalog_of(stream)) as running:
+
+            def is_awaited() -> bool:
+                return None in [visit.status for visit in list(sandbox.app.stats.visits)]
+
+            def lists() -> set[str]:
+                return {row["list_id"] for row in running.found.records[stream]}
+
+            running.until(lambda run: run.lines > 2000 and is_awaited())
+            assert is_awaited()
+            assert len(lists()) == 2
+            assert running.rest() == 0
+        assert emitted(running.found.records[stream], stream) == held(sandbox, stream)
+
+
+@pytest.mark.parametrize("connections", [1, 2, 8])
+def test_long_lists_of_many_parents_are_whole(connections: int) -> None:
+    """However many lists are begun before their turn, each is read to its end, and once."""
+    with Sandbox(lists=12, members=1200, conversations=12, messages=1100) as sandbox:
+        config = sandbox.config() | {"max_connections": connections}
+        for stream in ("mailchimp_list_unsubscribes", "mailchimp_conversation_messages"):
+            run = sync(config, catalog=catalog_of(stream))
+            assert run.failures == []
+            assert len(run.records[stream]) == len(held(sandbox, stream))
+            assert emitted(run.records[stream], stream) == held(sandbox, stream)
