@@ -152,6 +152,7 @@ class Teller:
                 self.world.sandbox.mutate(mutation)
         faults = list(self._faults(step))
         loose: set[Ident] = set()
+        stale = set(self.stale)
         for each in step.during:
             moment = self.clock.time() + (0, 1, 40, 61, -30)[each.change.when]
             planned = self._planned(each.change, moment, used, loose)
@@ -159,6 +160,7 @@ class Teller:
             if each.late and each.nth > each.late:
                 nth = each.nth - each.late
                 faults.append(self._fault(each.path, nth, kind="stall", seconds=STALL))
+        self.stale |= stale  # there may be no such request, and then no such change
         self.world.sandbox.control(faults=faults)
         self._told(self.read(self.state), loose, is_calm=not step.during and not step.faults)
         self.world.sandbox.control(faults=[])
