@@ -108,7 +108,7 @@ class _Group(Generic[P, T]):
     @property
     def awaited(self) -> Futures:
         """One of these must be done before anything can be read on."""
-        return frozenset().union(*(each.reader.awaited for each in self.members))
+        return frozenset().union(*(each.reader.awaited for each in self.members)) - OTHERS
 
     def go_on(self) -> Futures:
         """Ask for what there is room for; more can be asked once one of the result is done."""
