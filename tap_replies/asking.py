@@ -59,6 +59,11 @@ class Asked:
         return self._rest.is_over
 
     @property
+    def is_blocked(self) -> bool:
+        """Whether there is nothing to ask for until an answer has come."""
+        return self._rest.is_blocked
+
+    @property
     def is_answered(self) -> bool:
         """Whether the next answer has come."""
         return bool(self._waiting) and self._waiting[0][1].done()

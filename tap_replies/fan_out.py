@@ -32,8 +32,9 @@ def fan_out(  # noqa: PLR0913 - each says something else of the reading
 ) -> Generator[tuple[P, T], None, None]:
     """What `read` makes of the collection of each parent, as soon as it can be had.
 
-    Pages are asked for in the order of the parents, first pages of the next ones early; whatever
-    comes is handed over, so that one that is slow holds up no other. With `in_order` each is read
+    Pages are asked for in the order of the parents, first pages of the next ones early, and more
+    of the first that has told how many there are; whatever comes is handed over, so that one that
+    is slow holds up no other. With `in_order` each is read
     to its end before the next, and only that one is asked for early.
 
     `ahead` limits how many pages of each are asked for ahead; then of all but one only first pages
@@ -116,15 +117,20 @@ class _Group(Generic[P, T]):
         in_turn = True
         for member in self.members:
             awaited |= member.walk.pages.go_on(in_turn=in_turn)
-            in_turn = in_turn and self._ahead is None and member.walk.pages.is_asked
+            in_turn = in_turn and self._is_next_in_turn(member)
         parents = self._parents
         while self._has_room and not parents.is_over and not parents.is_blocked:
             for member in self._next():
                 self.members.append(member)
                 member.walk.pages.ask_all = self.go_on
                 awaited |= member.walk.pages.go_on(in_turn=in_turn)
-                in_turn = in_turn and self._ahead is None and member.walk.pages.is_asked
+                in_turn = in_turn and self._is_next_in_turn(member)
         return awaited | parents.awaited if self._has_room else awaited
+
+    def _is_next_in_turn(self, member: _Member[P, T]) -> bool:
+        """Whether the next one may have the room: this one needs none, or none yet."""
+        pages = member.walk.pages
+        return pages.is_blocked or (self._ahead is None and pages.is_asked)
 
     def end(self, member: _Member[P, T]) -> None:
         """One was read to its end."""

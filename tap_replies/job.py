@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     P = TypeVar("P")
 
 MOST_REFUSED = 5
-"""Parents that are refused, and none read, before the stream counts as refused."""
+"""So many of the first parents at least, as many as are asked side by side, are refused, and none
+is read, before the stream counts as refused."""
 
 logger = logging.getLogger("tap-replies")
 
@@ -158,14 +159,18 @@ class Job:
         places = count()
         unread: set[int] = set()
         refused = 0
+        is_read = False
+        most = max(MOST_REFUSED, self.fetcher.max_connections)
 
         def read(walk: Walk, parent: P) -> Iterator[Page]:
             return pages(next(places), walk, parent)
 
         def pages(place: int, walk: Walk, parent: P) -> Iterator[Page]:
-            nonlocal refused
+            nonlocal refused, is_read
             try:
-                yield from each(walk, parent)
+                for page in each(walk, parent):
+                    is_read = True
+                    yield page
             except GoneError as error:
                 self._check_gone(collection_of(parent), walk, error)
                 self.skip(what)
@@ -175,7 +180,8 @@ class Job:
                 self.refuse(what, error)
                 unread.add(place)
                 refused += 1
-                if refused >= MOST_REFUSED and len(unread) > max(unread):
+                if refused >= most and not is_read and len(unread) > max(unread):
+                    self.refused = None  # not a part, but all of it
                     raise
                 return
             if counted:

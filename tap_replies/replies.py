@@ -115,7 +115,7 @@ class Replies(ApiStream):
                 if place not in heard:
                     spool.forget(place)
             parts = {
-                place: Part(each.lower, readings[place], each.feed.is_late)
+                place: Part(each.lower, readings[place], each.feed.is_late, not each.is_partial)
                 for place, each in heard.items()
             }
             telling = Telling(job, cleaner, authors, parts, self.veil(job, cleaner))
@@ -246,12 +246,9 @@ class Replies(ApiStream):
             return
         states = dict(self._feed_states(job.connection))
         for place, listener in heard.items():
-            name = listener.feed.stream.name
-            if listener.is_partial:  # what was told of a part may be told otherwise of the whole
-                states[name] = {**states.get(name, {}), TOLD: ""}
-            else:
+            if not listener.is_partial:
                 told = {TOLD: readings[place].fingerprint}
-                states[name] = {**(listener.state or {}), **told}
+                states[listener.feed.stream.name] = {**(listener.state or {}), **told}
         job.state["feeds"] = states
         values = [each.get(SINCE) for each in states.values()]
         # Only up to the bookmark of the feed that lags most has everything been handed over.

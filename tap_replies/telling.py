@@ -35,6 +35,9 @@ class Part(NamedTuple):
     is_late: bool
     """Whether it may tell what is older than what it told before."""
 
+    is_whole: bool
+    """Whether nothing of it was refused; else its overlap cannot be compared, and waits."""
+
 
 class Telling:
     """Tells one account's replies.
@@ -74,7 +77,7 @@ class Telling:
                 yield page
                 page = []
         for feed, part in self._feeds.items():
-            for records in part.reading.rest():
+            for records in part.reading.rest() if part.is_whole else ():
                 page += self._firsts(feed, records)
                 if len(page) >= PAGE:
                     yield page
@@ -83,7 +86,7 @@ class Telling:
             yield page
 
     def _fresh(self, said: Said, course: Course) -> list[Record]:
-        lower, reading, is_late = self._feeds[said.feed]
+        lower, reading, is_late, _ = self._feeds[said.feed]
         data, sent_at = said.data, said.sent_at or ""
         role = self._authors.role(data["role"], data["role_else"], data["author_email"])
         direction = self._authors.direction(data, role)
