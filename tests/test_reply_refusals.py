@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support import TRUTH_COLUMNS, Messages, catalog_of, sync
+from clock import ScriptedClock, tap_with
+from support import TRUTH_COLUMNS, Messages, catalog_of, instant, sync
 from then import NOW, run
 
 from tap_replies.sandbox import Sandbox
@@ -78,3 +80,32 @@ def test_a_part_that_is_refused_is_left_out(
         assert ids(found) | ids(second) == ids(whole)
         third = sync(config, catalog=catalog, state=second.state)
         assert third.records["replies"] == []
+
+
+@pytest.mark.parametrize("catalog", [BOTH, ALONE], ids=["both", "alone"])
+def test_what_was_told_is_not_told_again_for_a_refusal(
+    shop: Sandbox, catalog: dict[str, Any]
+) -> None:
+    """A thread that is refused has no other one of the lookback told again, nor untimed."""
+    config = shop.config() | {"reamaze_messages_from": "conversations"}
+    threads = [row["id"] for row in shop.world.account("", "mailchimp").rows("conversations")][:6]
+    slugs = [row["slug"] for row in shop.world.account("", "reamaze").rows("conversations")][:6]
+    for source, keys in (("mailchimp", threads), ("reamaze", slugs)):
+        for place, key in enumerate(keys):
+            row = {"body": f"new {place}"} if source == "reamaze" else {"id": str(90_000 + place)}
+            new = {"op": "new_message", "source": source, "key": key, "row": row}
+            shop.mutate({**new, "when": (instant(NOW) + timedelta(minutes=place)).isoformat()})
+    clock = tap_with(ScriptedClock(instant(NOW).timestamp() + 1200))
+    first = sync(config, catalog=catalog, tap_class=clock)
+    shop.control(
+        faults=[
+            refused(f"/3.0/conversations/{threads[0]}/messages"),
+            refused(f"/api/v1/conversations/{slugs[0]}/messages"),
+        ]
+    )
+    second = sync(config, catalog=catalog, state=first.state, tap_class=clock)
+    assert len([line for line in second.log if "without a part of" in line]) == 2
+    shop.reset()
+    third = sync(config, catalog=catalog, state=second.state, tap_class=clock)
+    assert first.failures == second.failures == third.failures == []
+    assert second.records["replies"] == third.records["replies"] == []

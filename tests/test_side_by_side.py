@@ -8,6 +8,7 @@ import pytest
 from live import Running
 from support import LATE_SECONDS, catalog_of, emitted, held, in_order, sync
 
+from tap_replies.ahead import Ahead
 from tap_replies.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -92,6 +93,59 @@ def test_first_pages_leave_while_a_long_list_is_read(tmp_path: Path) -> None:
             assert len(lists()) == 2
             assert running.rest() == 0
         assert emitted(running.found.records[stream], stream) == held(sandbox, stream)
+
+
+@pytest.mark.parametrize(
+    ("stream", "path", "sizes"),
+    [
+        ("mailchimp_list_unsubscribes", "/3.0/lists/*/members", {"lists": 12, "members": 2400}),
+        (
+            "mailchimp_conversation_messages",
+            THREADS,
+            {"conversations": 12, "messages": 1100},
+        ),
+    ],
+)
+def test_a_late_first_page_holds_up_no_long_list(
+    tmp_path: Path, stream: str, path: str, sizes: dict[str, Any]
+) -> None:
+    """While the first page of one list is awaited, others of several pages are read to the end."""
+    with Sandbox(**sizes) as sandbox:
+        whole = len(held(sandbox, stream))
+        sandbox.control(faults=[stalled(path, 1)])
+        with Running(tmp_path, sandbox.config(), catalog=catalog_of(stream)) as running:
+
+            def is_awaited() -> bool:
+                return None in [visit.status for visit in list(sandbox.app.stats.visits)]
+
+            running.until(lambda run: run.lines > whole * 5 // 6)
+            assert is_awaited()
+            assert running.rest() == 0
+        assert emitted(running.found.records[stream], stream) == held(sandbox, stream)
+
+
+def test_a_nested_reading_that_waits_does_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While lists of contacts and a feed are late, nothing is tried again and again."""
+    taken = 0
+    take = Ahead.take
+
+    def counting(ahead: Ahead[Any]) -> list[Any]:
+        nonlocal taken
+        taken += 1
+        return take(ahead)
+
+    monkeypatch.setattr(Ahead, "take", counting)
+    stream = "mailchimp_member_activity"
+    with Sandbox(lists=2, members=1300, conversations=4) as sandbox:
+        lists = stalled("/3.0/lists/*/members", 1, query={"offset": "999"}, times=2)
+        sandbox.control(faults=[lists, stalled(CALLS[stream], 1900)])
+        run = sync(sandbox.config(), catalog=catalog_of(stream))
+        asked = sandbox.stats()["total"]
+    assert run.failures == []
+    assert asked > 2600
+    assert taken < 15 * asked
 
 
 @pytest.mark.parametrize("connections", [1, 2, 8])
