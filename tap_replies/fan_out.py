@@ -34,8 +34,8 @@ def fan_out(  # noqa: PLR0913 - each says something else of the reading
 
     Pages are asked for in the order of the parents, first pages of the next ones early, and more
     of the first that has told how many there are; whatever comes is handed over, so that one that
-    is slow holds up no other. With `in_order` each is read
-    to its end before the next, and only that one is asked for early.
+    is slow holds up no other. With `in_order` each is read to its end before the next, and only
+    that one is asked for early.
 
     `ahead` limits how many pages of each are asked for ahead; then of all but one only first pages
     are asked for, and not while so many of them wait: what they lead to needs the room. What the
