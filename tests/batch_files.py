@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from command_line import Outcome, forked
 from pyarrow import parquet
+from support import Messages, catalog_of
+
+from tap_replies.tap import TapReplies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from support import Messages, Record
+    from support import Record
 
 FORMS = ("jsonl", "parquet")
+ALL = tuple(TapReplies(validate_config=False).streams)
 
 
 def batching(folder: Path, form: str, size: int, compression: str = "gzip") -> dict[str, Any]:
@@ -24,6 +29,30 @@ def batching(folder: Path, form: str, size: int, compression: str = "gzip") -> d
     encoding = {"format": form, "compression": compression}
     storage = {"root": folder.as_uri(), "prefix": "replies-"}
     return {"batch_config": {"encoding": encoding, "storage": storage, "batch_size": size}}
+
+
+def run(
+    folder: Path,
+    config: Mapping[str, Any],
+    streams: Iterable[str] = ALL,
+    without: Mapping[str, Any] | None = None,
+    state: Mapping[str, Any] | None = None,
+) -> tuple[Outcome, list[dict[str, Any]]]:
+    """Run the command on some streams; its messages are those that came."""
+    documents = {"config": config, "catalog": catalog_of(*streams, without=without)}
+    if state:
+        documents["state"] = state
+    for name, document in documents.items():
+        (folder / f"{name}.json").write_text(json.dumps(document))
+    outcome = forked(*(f"--{name}={name}.json" for name in documents), folder=folder)
+    return outcome, [json.loads(line) for line in outcome.stdout.splitlines()]
+
+
+def good(outcome: Outcome, messages: list[dict[str, Any]]) -> Messages:
+    """What a run that wrote nothing but files came to, the files unpacked."""
+    assert outcome.status == 0, outcome.stderr
+    assert "RECORD" not in {message["type"] for message in messages}
+    return Messages.of(list(unpacked(messages)))
 
 
 def files_of(message: dict[str, Any]) -> list[Path]:
@@ -58,6 +87,11 @@ def kinds_of(messages: Iterable[dict[str, Any]]) -> dict[str, set[str]]:
         for file in files_of(message):
             found.setdefault(message["stream"], set()).add(str(parquet.read_schema(file)))
     return found
+
+
+def row_groups(files: Iterable[Path]) -> int:
+    """How many groups of rows the Parquet files have."""
+    return sum(parquet.read_metadata(file).num_row_groups for file in files)
 
 
 def without_nulls(value: Any) -> Any:  # noqa: ANN401 - any JSON

@@ -8,8 +8,19 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_files import FORMS, alike, batching, files_of, kinds_of, rows_in, unpacked
-from command_line import Outcome, check_refusal, forked
+from batch_files import (
+    ALL,
+    FORMS,
+    alike,
+    batching,
+    files_of,
+    good,
+    kinds_of,
+    rows_in,
+    run,
+    unpacked,
+)
+from command_line import Outcome, check_refusal
 from hiding import HASH, MEMBERS, URIST, known_people
 from live import Running
 from odd_answers import odd_answers
@@ -17,15 +28,12 @@ from support import Messages, catalog_of, messages_in, run_cli, sync
 from whole import astray, loaded, uncovered
 
 from tap_replies.sandbox import Sandbox
-from tap_replies.tap import TapReplies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from loading import Database
 
-ALL = tuple(TapReplies(validate_config=False).streams)
 LISTS, THREADS, SAID = (
     "mailchimp_lists",
     "mailchimp_conversations",
@@ -35,30 +43,6 @@ TICKETS, LETTERS = "reamaze_conversations", "reamaze_messages"
 SOME = (LISTS, TICKETS, SAID)
 SIZE = 25
 both = pytest.mark.parametrize("form", FORMS)
-
-
-def run(
-    folder: Path,
-    config: Mapping[str, Any],
-    streams: Iterable[str] = ALL,
-    without: Mapping[str, Any] | None = None,
-    state: Mapping[str, Any] | None = None,
-) -> tuple[Outcome, list[dict[str, Any]]]:
-    """Run the command on some streams; its messages are those that came."""
-    documents = {"config": config, "catalog": catalog_of(*streams, without=without)}
-    if state:
-        documents["state"] = state
-    for name, document in documents.items():
-        (folder / f"{name}.json").write_text(json.dumps(document))
-    outcome = forked(*(f"--{name}={name}.json" for name in documents), folder=folder)
-    return outcome, [json.loads(line) for line in outcome.stdout.splitlines()]
-
-
-def good(outcome: Outcome, messages: list[dict[str, Any]]) -> Messages:
-    """What a run that wrote nothing but files came to, the files unpacked."""
-    assert outcome.status == 0, outcome.stderr
-    assert "RECORD" not in {message["type"] for message in messages}
-    return Messages.of(list(unpacked(messages)))
 
 
 @pytest.mark.parametrize("compression", ["gzip", "none"])
@@ -100,34 +84,6 @@ def test_every_stream_of_several_accounts(form: str, tmp_path: Path) -> None:
         later = good(*run(tmp_path, config, state=found.state))
         assert [len(later.records[name]) for name in ("reamaze_messages", "replies")] == [2, 2]
         assert astray(sandbox, loaded(found, later)) == {}
-
-
-@pytest.mark.parametrize("size", [1, 99, 100, 101, 250, 100_000])
-@both
-def test_sizes(form: str, size: int, tmp_path: Path) -> None:
-    """Files may be smaller or larger than a page, or end where a page does."""
-    with Sandbox(reamaze_conversations=300, reamaze_messages=1) as sandbox:
-        config = sandbox.config() | batching(tmp_path / "files", form, size)
-        outcome, messages = run(tmp_path, config, [TICKETS])
-        counts = [len(rows_in(file)) for each in messages for file in files_of(each)]
-        assert counts[:-1] == [size] * (len(counts) - 1)
-        assert 0 < counts[-1] <= size
-        expected = sync(sandbox.config(), catalog=catalog_of(TICKETS))
-        assert alike(good(outcome, messages), expected, [TICKETS])
-
-
-@pytest.mark.parametrize("kilobytes", [200, 300, 600, 3000])
-@both
-def test_long_texts(form: str, kilobytes: int, tmp_path: Path) -> None:
-    """A text of any length is in a file, and so are the short ones before and after it."""
-    long = {"op": "new_message", "source": "reamaze", "row": {"body": "é" * (kilobytes << 9)}}
-    with Sandbox(reamaze_conversations=40, reamaze_messages=2) as sandbox:
-        slugs = [row["slug"] for row in sandbox.world.account("", "reamaze").rows("conversations")]
-        sandbox.mutate(*({**long, "key": slug} for slug in slugs[10:13]))
-        config = sandbox.config() | batching(tmp_path / "files", form, 1000)
-        found = good(*run(tmp_path, config, [LETTERS]))
-        assert alike(found, sync(sandbox.config(), catalog=catalog_of(LETTERS)), [LETTERS])
-        assert len(found.records[LETTERS]) == 83
 
 
 @pytest.mark.parametrize("seed", range(4))
