@@ -61,6 +61,7 @@ class Ahead(Generic[T]):
             Exception: What the iterable raises.
         """
         items: list[T]
+        self.awaited = frozenset()  # nor is anything waited for once it has raised
         self.awaited, items = self._greenlet.go_on()
         return items
 

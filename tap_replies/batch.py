@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from tap_replies.contents import Content, IsSelected, Schema
 
-CHUNK = 8 << 20
-"""Bytes of records that are packed together, in Parquet as a row group. Each time, Python's lock
-changes hands; at the end of a file, what is left is waited for."""
+CHUNK = 3 << 20
+"""Bytes of records that are packed together, in Parquet as a row group: some thousands. Each time,
+Python's lock changes hands; at the end of a file, what is left is waited for."""
 
 SWITCH_SECONDS = 0.0005
 """So long a thread waits for Python's lock while files are packed: a tenth of the usual. RECORD

@@ -9,6 +9,7 @@ from live import Running
 from support import LATE_SECONDS, catalog_of, emitted, held, in_order, sync
 
 from tap_replies.ahead import Ahead
+from tap_replies.fetch import Fetcher
 from tap_replies.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -146,6 +147,31 @@ def test_a_nested_reading_that_waits_does_nothing(
     assert run.failures == []
     assert asked > 2600
     assert taken < 12 * asked
+
+
+def test_what_is_awaited_once_the_list_of_parents_has_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While a thread of those before is late, nothing is tried again and again."""
+    waited = 0
+    wait_for_one = Fetcher.wait_for_one
+
+    def counting(fetcher: Fetcher, *futures: Any) -> None:  # noqa: ANN401 - as it takes them
+        nonlocal waited
+        waited += 1
+        wait_for_one(fetcher, *futures)
+
+    monkeypatch.setattr(Fetcher, "wait_for_one", counting)
+    stream, listed = "reamaze_messages", "/api/v1/conversations"
+    with Sandbox(reamaze_conversations=40) as sandbox:
+        refused = {"kind": "status", "status": 500, "path": listed, "times": 99}
+        sandbox.control(faults=[refused | {"query": {"page": "2"}}, stalled(CALLS[stream], 5)])
+        config = {"reamaze_messages_from": "conversations", "retry_seconds": 1}
+        run = sync(sandbox.config() | config, catalog=catalog_of(stream))
+        asked = sandbox.stats()["total"]
+    assert len({row["conversation_slug"] for row in run.records[stream]}) == 30
+    assert len(run.failures) == 1
+    assert waited < 20 * asked
 
 
 @pytest.mark.parametrize("connections", [1, 2, 8])
