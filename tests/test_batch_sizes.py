@@ -71,4 +71,4 @@ def test_memory_is_used_again(
         assert len(files) == -(-1500 // size)
         assert len(found.records[LETTERS]) == 1500
         assert alike(found, expected, [LETTERS])
-        assert form == "jsonl" or row_groups(files) > 15
+        assert form == "jsonl" or row_groups(files) > 5

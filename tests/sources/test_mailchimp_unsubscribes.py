@@ -107,6 +107,25 @@ def test_a_new_opt_out_comes_with_the_next_run(shop: Sandbox, kind: str) -> None
     assert read(shop, second.state).records == {}
 
 
+def test_only_what_has_moved_is_read_again(shop: Sandbox) -> None:
+    """Of many recent campaigns only those are asked for whose report counts more than before."""
+    many = [f"{number:010}" for number in range(150)]
+    for name in many:
+        report = {"id": name, "type": "regular", "parent_campaign_id": "", "unsubscribed": 0}
+        sent_at = {"send_time": "2026-02-27T08:00:00+00:00"}
+        shop.mutate({"op": "insert", "collection": "mailchimp.reports", "row": report | sent_at})
+    left = {"op": "new_unsubscribe", "source": "mailchimp"}
+    shop.mutate(*(left | {"key": name} for name in many))
+    first = read(shop)
+    assert len(first.state["bookmarks"][STREAM]["partitions"][0]["counts"]) < 8 * 200
+    shop.mutate(*(left | {"key": name} for name in many[:5]))
+    second = read(shop, first.state)
+    assert {row["campaign_id"] for row in second.records[STREAM]} == set(many[:5])
+    walked = [each.path.split("/")[3] for each in shop.app.stats.visits if "unsubscr" in each.path]
+    automated = {str(row["id"]) for row in rows(shop, "emails")}
+    assert sorted(name for name in walked if name not in automated) == many[:5]
+
+
 def test_a_long_pause_loses_nothing(shop: Sandbox) -> None:
     """What was sent shortly before the last run is still looked at, however long that is ago."""
     first = read(shop, end_date="2025-07-01")

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from clock import ScriptedClock, tap_with
 from support import Messages, Record, asked, catalog_of, emitted, held, instant, sync
 
 from tap_replies.sandbox import Sandbox
@@ -258,3 +259,22 @@ def test_a_window_of_too_many_messages_is_divided(
         pages = len(messages.records[STREAM]) // 30
         assert pages >= 50
         assert pages < stats["endpoints"][BRAND_WIDE] < 2.5 * pages
+
+
+@pytest.mark.parametrize("way", ["auto", "brand"])
+def test_a_message_that_comes_as_the_run_begins_is_not_missing(brand: Sandbox, way: str) -> None:
+    """What a list shows although this machine's clock is not there yet is for the next run."""
+    clock = ScriptedClock(brand.world.now)
+    change = {"op": "new_message", "source": "reamaze", "key": "knock-knock"}
+    brand.mutate(*(change | {"when": f"2026-03-01T12:00:0{second}Z"} for second in (2, 3)))
+    first, second = Messages(), Messages()
+    for found in (first, second):
+        config = brand.config() | {"reamaze_messages_from": way, "on_count_mismatch": "fail"}
+        state, tap_class = first.state or None, tap_with(clock)
+        run = sync(config, catalog=catalog_of(STREAM), state=state, tap_class=tap_class)
+        assert run.failures == []
+        found.records, found.states = run.records, run.states
+        clock.advance(60)
+    assert len(second.records[STREAM]) == 2
+    both = first.records[STREAM] + second.records[STREAM]
+    assert emitted(both, STREAM) == held(brand, STREAM)

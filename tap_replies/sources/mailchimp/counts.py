@@ -1,11 +1,10 @@
-"""What reports counted at the last run, in texts whose size is constant."""
+"""What the reports of recent sendings counted at the last run, in a few bytes of each."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hashlib
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -14,17 +13,16 @@ from typing import TYPE_CHECKING, Any
 from tap_replies.times import moved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from tap_replies.job import Job
     from tap_replies.source import Row
 
-BUCKETS = 128
-"""So many that few campaigns that have not moved share one with a campaign that has."""
+BYTES = 5
+"""Of a hash: with a million sendings, one that moved is taken for another once in a million."""
 
-SUM_BYTES = 3
+GAP_BYTES = 3
 HOUR_BYTES = 3
-LISTED_BYTES = 5
 
 HOURS_TO_SHOW = 24
 """How long a list may lack what its report counts before it will never show it: the contact was
@@ -58,19 +56,18 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
-class Gaps:
-    """Of a bucket: the opt-outs that lists lack, and the hour in which that was first seen."""
+class Gap:
+    """What the list of a sending lacked, as a hash, and the hour in which that was first seen."""
 
-    total: int = 0
-    hour: int = 0
+    lacking: bytes
+    hour: int
 
 
 class Counts:
     """The opt-outs of recent sendings at the last run.
 
-    Sendings fall into buckets by their id; each bucket keeps a hash of the counts in it. A
-    sending whose bucket is as it was has the count that it had, and its list, if that lacked
-    any, has lacked them for a day.
+    Of each there is a hash of its id and count. One whose hash is there has the count that it had,
+    and its list, if that lacked any, has lacked them for a day.
 
     Beside them is a hash of what the lists of audiences and reports say, with the hour in which the
     reports of parts, which take a request for each series, were last asked for.
@@ -81,17 +78,15 @@ class Counts:
         self._job = job
         self.horizon = _horizon(job, job.reading.since if job.reading else None)
         self._hour = int(datetime.fromisoformat(job.started).timestamp() // 3600)
-        known = [int.from_bytes(each) for each in _unpacked(job.state.get("counts"), SUM_BYTES)]
-        self._known = known if len(known) == BUCKETS else []
-        self._gaps = defaultdict(Gaps, _gaps_in(job.state.get("gaps")) if self._known else {})
+        self._known = frozenset(_unpacked(job.state.get("counts"), BYTES))
+        self._gaps = dict(_gaps_in(job.state.get("gaps"))) if self._known else {}
         self._listed = 0
-        self._lacking: defaultdict[int, list[str]] = defaultdict(list)
+        self._lacking: dict[str, bytes] = {}
         self._noted: list[Sending] = []
-        self._sums: list[int] | None = None
 
     def see(self, row: Row) -> None:
         """Take in what a list says of an audience or a report."""
-        self._listed += int.from_bytes(_digest(repr(row), LISTED_BYTES))
+        self._listed += int.from_bytes(_digest(repr(row), BYTES))
 
     @cached_property
     def is_at_rest(self) -> bool:
@@ -108,10 +103,10 @@ class Counts:
 
     @property
     def _seen(self) -> str:
-        return f"{self._listed % (1 << 8 * LISTED_BYTES):x}"
+        return f"{self._listed % (1 << 8 * BYTES):x}"
 
-    def _is_open(self, gaps: Gaps) -> bool:
-        return bool(gaps.total) and self._hour - gaps.hour < HOURS_TO_SHOW
+    def _is_open(self, gap: Gap) -> bool:
+        return self._hour - gap.hour < HOURS_TO_SHOW
 
     def note(self, sending: Sending) -> None:
         """Count a sending in."""
@@ -119,20 +114,15 @@ class Counts:
 
     def note_gap(self, sending: Sending, gap: int) -> None:
         """Note that the list of a sending lacks some of what its report counts."""
-        if sending.is_since(self.horizon):
-            text = f"{sending.campaign_id}:{sending.unsubscribed}:{gap}"
-            self._lacking[_bucket(sending)].append(text)
+        lacking = _digest(f"{sending.unsubscribed}:{gap}", GAP_BYTES)
+        self._lacking[sending.campaign_id] = lacking
 
     def has_moved(self, sending: Sending) -> bool:
         """Whether a sending may hold more than at the last run; ask after all notes."""
         if self.is_at_rest:
             return False
-        if self._sums is None:
-            self._sums = self._since(self.horizon)
-        bucket = _bucket(sending)
-        if not self._known or self._known[bucket] != self._sums[bucket]:
-            return True
-        return self._is_open(self._gaps[bucket])
+        gap = self._gaps.get(_digest(sending.campaign_id, BYTES))
+        return _count(sending) not in self._known or (gap is not None and self._is_open(gap))
 
     def texts(self) -> dict[str, str | None]:
         """The texts for the state, about what the next run will look at.
@@ -144,35 +134,28 @@ class Counts:
             return {"counts": None, "gaps": None, REPORTS: None}
         if self.is_at_rest:
             return {}
-        sums = self._since(_horizon(self._job, reading.value))
-        read = {_bucket(each) for each in self._noted if self._job.is_first or self.has_moved(each)}
-        gaps = [
-            self._gaps_now(bucket) if bucket in read else self._gaps[bucket]
-            for bucket in range(BUCKETS)
-        ]
+        horizon = _horizon(self._job, reading.value)
+        recent = [each for each in self._noted if each.is_since(horizon)]
+        gaps = {_digest(each.campaign_id, BYTES): self._gap_now(each) for each in recent}
         packed = b"".join(
-            bytes([bucket]) + each.total.to_bytes(SUM_BYTES) + each.hour.to_bytes(HOUR_BYTES)
-            for bucket, each in enumerate(gaps)
-            if each.total
+            name + gap.lacking + gap.hour.to_bytes(HOUR_BYTES)
+            for name, gap in sorted(gaps.items())
+            if gap
         )
-        counts = b"".join(each.to_bytes(SUM_BYTES) for each in sums)
         return {
-            "counts": _text(counts),
+            "counts": _text(b"".join(sorted(map(_count, recent)))),
             "gaps": _text(packed) or None,
             REPORTS: f"{self._seen}:{self._hour}",
         }
 
-    def _gaps_now(self, bucket: int) -> Gaps:
-        before = self._gaps[bucket]
-        total = _sum(self._lacking[bucket])
-        return Gaps(total, (before.hour if total == before.total else self._hour) if total else 0)
-
-    def _since(self, horizon: str) -> list[int]:
-        texts: defaultdict[int, list[str]] = defaultdict(list)
-        for sending in self._noted:
-            if sending.is_since(horizon):
-                texts[_bucket(sending)].append(f"{sending.campaign_id}:{sending.unsubscribed}")
-        return [_sum(texts[bucket]) for bucket in range(BUCKETS)]
+    def _gap_now(self, sending: Sending) -> Gap | None:
+        before = self._gaps.get(_digest(sending.campaign_id, BYTES))
+        if not self._job.is_first and not self.has_moved(sending):
+            return before
+        lacking = self._lacking.get(sending.campaign_id)
+        if lacking is None or (before and before.lacking == lacking):
+            return before if lacking else None
+        return Gap(lacking, self._hour)
 
 
 def _horizon(job: Job, bookmark: str | None) -> str:
@@ -180,13 +163,8 @@ def _horizon(job: Job, bookmark: str | None) -> str:
     return moved(bookmark or job.started, -timedelta(days=job.config["unsubscribe_refresh_days"]))
 
 
-def _bucket(sending: Sending) -> int:
-    return _digest(sending.campaign_id, 1)[0] % BUCKETS
-
-
-def _sum(texts: Iterable[str]) -> int:
-    total: int = sum(int.from_bytes(_digest(text, SUM_BYTES)) for text in texts)
-    return total % (1 << 8 * SUM_BYTES)
+def _count(sending: Sending) -> bytes:
+    return _digest(f"{sending.campaign_id}:{sending.unsubscribed}", BYTES)
 
 
 def _digest(text: str, size: int) -> bytes:
@@ -197,10 +175,10 @@ def _text(packed: bytes) -> str:
     return base64.b64encode(packed).decode()
 
 
-def _gaps_in(text: Any) -> Iterator[tuple[int, Gaps]]:  # noqa: ANN401 - as below
-    for each in _unpacked(text, 1 + SUM_BYTES + HOUR_BYTES):
-        total, hour = each[1 : 1 + SUM_BYTES], each[1 + SUM_BYTES :]
-        yield each[0], Gaps(int.from_bytes(total), int.from_bytes(hour))
+def _gaps_in(text: Any) -> Iterator[tuple[bytes, Gap]]:  # noqa: ANN401 - as below
+    for each in _unpacked(text, BYTES + GAP_BYTES + HOUR_BYTES):
+        name, lacking, hour = each[:BYTES], each[BYTES:-HOUR_BYTES], each[-HOUR_BYTES:]
+        yield name, Gap(lacking, int.from_bytes(hour))
 
 
 def _unpacked(text: Any, size: int) -> list[bytes]:  # noqa: ANN401 - a state may be edited by hand

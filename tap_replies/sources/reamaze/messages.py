@@ -26,7 +26,7 @@ from tap_replies.sources.reamaze.listings import (
     newest_first,
 )
 from tap_replies.sources.reamaze.sample import Sample
-from tap_replies.sources.reamaze.windows import MOST, Window, plan
+from tap_replies.sources.reamaze.windows import MOST, Window, count_before, plan
 from tap_replies.stream import ApiStream
 from tap_replies.times import moved
 from tap_replies.walk import Walk
@@ -120,12 +120,12 @@ class Messages(ApiStream):
         read = yield from self._in_windows(job, deque(windows), sample)
         is_whole = not (sample and sample.lacking)
         if is_whole and total and read < total and not job.tally.missing.total():
-            self._count_all(job, total, read)
+            self._count_all(job, windows[-1].end, total, read)
 
-    def _count_all(self, job: Job, total: int, read: int) -> None:
+    def _count_all(self, job: Job, end: str, total: int, read: int) -> None:
         """Tell what lies between the windows, should the API cut them otherwise than asked for."""
-        now, _ = Walk(job.fetcher, self._all(job)).ends(last=False)
-        job.tally.missing[PAGING.total_key] += max(0, min(total, now.total or 0) - read)
+        now = count_before(end, *Walk(job.fetcher, self._all(job)).ends())
+        job.tally.missing[PAGING.total_key] += max(0, min(total, now or 0) - read)
         if job.tally.missing.total() and self.config["on_count_mismatch"] == "fail":
             job.state.pop("replication_key_value", None)
 

@@ -68,7 +68,16 @@ def plan(job: Job, everything: Collection) -> tuple[list[Window], int | None]:
     windows = _split(oldest, end, max(1, -(-(first.total or 0) // WANTED))) if oldest < end else []
     is_all = not (job.reading and job.reading.ends)
     opened = Window(None, windows[0].end if windows else end)
-    return [opened, *windows[1:]], first.total if is_all else None
+    return [opened, *windows[1:]], count_before(end, first, last) if is_all else None
+
+
+def count_before(end: str, first: Page, last: Page) -> int | None:
+    """How many messages a list counts, without those on its first and last page that come later."""
+    if first.total is None:
+        return None
+    pages = {first.index: first, last.index: last}.values()
+    rows = [row for page in pages for row in page.rows if isinstance(row, dict)]
+    return first.total - sum(moment_of(row) >= end for row in rows)
 
 
 def _split(start: str, end: str, count: int) -> list[Window]:
