@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     P = TypeVar("P")
 
 MOST_REFUSED = 5
-"""So many of the first parents at least, as many as are asked side by side, are refused, and none
-is read, before the stream counts as refused."""
+"""So many of the first parents at least, twice as many as are asked side by side, are refused, and
+none of them is read, before the stream counts as refused."""
 
 logger = logging.getLogger("tap-replies")
 
@@ -157,30 +157,30 @@ class Job:
         makes other pages of those of a parent; of what cannot be read whole it sees no end.
         """
         places = count()
-        unread: set[int] = set()
-        refused = 0
-        is_read = False
-        most = max(MOST_REFUSED, self.fetcher.max_connections)
+        unread: dict[int, bool] = {}
+        first = refused = 0
+        most = max(MOST_REFUSED, self.fetcher.max_connections * 2)
 
         def read(walk: Walk, parent: P) -> Iterator[Page]:
             return pages(next(places), walk, parent)
 
         def pages(place: int, walk: Walk, parent: P) -> Iterator[Page]:
-            nonlocal refused, is_read
+            nonlocal first, refused
             try:
-                for page in each(walk, parent):
-                    is_read = True
-                    yield page
+                yield from each(walk, parent)
             except GoneError as error:
                 self._check_gone(collection_of(parent), walk, error)
                 self.skip(what)
-                unread.add(place)
+                unread[place] = False
                 return
             except StreamRefusedError as error:
                 self.refuse(what, error)
-                unread.add(place)
-                refused += 1
-                if refused >= most and not is_read and len(unread) > max(unread):
+                unread[place] = True
+                # Whichever come first, it is the order of the parents that counts.
+                while first in unread:
+                    refused += unread.pop(first)
+                    first += 1
+                if refused >= most:
                     self.refused = None  # not a part, but all of it
                     raise
                 return

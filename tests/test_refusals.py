@@ -100,6 +100,30 @@ def test_a_stream_that_is_not_allowed_is_skipped(pairs: Sandbox, stream: str) ->
     assert sync({**pairs.config(), "strict": True}, catalog=catalog).failures
 
 
+@pytest.mark.parametrize("connections", [1, 8])
+def test_a_stream_of_which_the_first_objects_are_refused(connections: int) -> None:
+    """A few leave the others to be read; if twice as many as go side by side, so is all of it."""
+    stream, most = "mailchimp_conversation_messages", max(5, 2 * connections)
+    with Sandbox(conversations=60, messages=2) as sandbox:
+        config = sandbox.config() | {"max_connections": connections}
+        threads = sync(config, catalog=catalog_of("mailchimp_conversations"))
+        names = [row["id"] for row in threads.records["mailchimp_conversations"]]
+        for count in (most - 1, most, 60):
+            refused = {f"/3.0/conversations/{name}/messages" for name in names[:count]}
+            sandbox.control(
+                faults=[{"kind": "status", "status": 403, "path": path} for path in refused]
+            )
+            sandbox.reset_stats()
+            run = sync(config, catalog=catalog_of(stream))
+            assert run.failures == []
+            assert run.bookmark(stream) is None
+            is_whole = count >= most
+            read = {row["conversation_id"] for row in run.records[stream]}
+            assert (read == set(names[count:])) is (not is_whole or count == 60)
+            assert any("read in part" in line for line in run.log) is not is_whole
+            assert sandbox.stats()["total"] < (4 + most + connections + 1 if is_whole else 70)
+
+
 @pytest.mark.parametrize("path", ["/3.0/conversations", f"/3.0/conversations/{THREAD}/messages"])
 def test_a_revoked_credential_fails_its_account_only(pairs: Sandbox, path: str) -> None:
     """401 in the middle ends one account: nothing more is asked with it, the others go on."""
