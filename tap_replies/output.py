@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,10 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
         view = memoryview(data)
         try:
             while view:
-                view = view[os.write(descriptor, view) :]
+                try:
+                    view = view[os.write(descriptor, view) :]
+                except BlockingIOError:  # whoever made the pipe wants no call to wait
+                    select.select((), (descriptor,), ())
         except BrokenPipeError:
             raise PipeClosed from None
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import json
+import os
+import select
+import subprocess
+import sys
+import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from live import Running
 from singer_sdk import Stream
-from support import catalog_of, sync
+from support import catalog_of, emitted, held, messages_in, sync
 
 from tap_replies.sandbox import Sandbox
 from tap_replies.sandbox.stats import Stats, Visit
@@ -179,3 +185,26 @@ def test_the_loop_of_the_sdk_is_the_one_that_was_replaced() -> None:
     assert list(parameters) == ["self", "context", "write_messages"]
     texts = {name: inspect.getsource(getattr(Stream, name)).encode() for name in LOOPS}
     assert {name: hashlib.sha256(each).hexdigest()[:16] for name, each in texts.items()} == LOOPS
+
+
+def test_a_pipe_that_does_not_wait_gets_all(tmp_path: Path) -> None:
+    """Whoever set the pipe to refuse what it cannot take at once is waited for like any other."""
+    stream = "mailchimp_conversations"
+    with Sandbox(conversations=2000, messages=1) as sandbox:
+        (tmp_path / "config.json").write_text(json.dumps(sandbox.config()))
+        (tmp_path / "catalog.json").write_text(json.dumps(catalog_of(stream)))
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        names = ("--config=config.json", "--catalog=catalog.json")
+        command = [sys.executable, "-m", "tap_replies", *names]
+        with (
+            os.fdopen(reading) as messages,
+            subprocess.Popen(command, stdout=writing, cwd=tmp_path) as tap,
+        ):
+            while select.select((), (writing,), (), 0)[1] and tap.poll() is None:
+                time.sleep(0.01)
+            time.sleep(0.2)  # full, it refuses what comes next
+            os.close(writing)
+            found = messages_in(messages.read())
+        assert tap.returncode == 0
+        assert emitted(found.records[stream], stream) == held(sandbox, stream)
