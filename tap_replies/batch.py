@@ -28,6 +28,9 @@ CHUNK = 3 << 20
 """Bytes of records that are packed together, in Parquet as a row group: some thousands. Each time,
 Python's lock changes hands; at the end of a file, what is left is waited for."""
 
+MOST_WAITING = 3
+"""Pieces of a file that wait to be packed, before the next one waits for them."""
+
 SWITCH_SECONDS = 0.0005
 """So long a thread waits for Python's lock while files are packed: a tenth of the usual. RECORD
 messages let go of the lock whenever they are written, files do not."""
@@ -90,6 +93,8 @@ class File:
         self._end = 0
         self._packed: list[bytes | memoryview] = []
         self._done: list[Future[None]] = []
+        self._is_broken = False
+        """Whether a piece could not be packed."""
 
     @cached_property
     def _content(self) -> Content:
@@ -125,17 +130,25 @@ class File:
 
     def _hand_over(self) -> None:
         if self._end:
+            if len(self._done) >= MOST_WAITING:
+                self._done[-MOST_WAITING].result()
             self._done.append(self._packer.do(self._add, self._lines[: self._end]))
         self._lines, self._end = memoryview(b""), 0
 
     def _add(self, lines: memoryview) -> None:
+        if self._is_broken:
+            return
+        self._is_broken = True
         packed = self._content.add(lines)
+        self._is_broken = False
         self._packed.append(packed)
         if packed is not lines:
             self._packer.give_back(lines)
 
     def _finish(self) -> None:
         """Whoever reads the folder finds whole files only."""
+        if self._is_broken:
+            return
         self._packed.append(self._content.end())
         try:
             with self._open() as file:

@@ -168,21 +168,20 @@ class Job:
             nonlocal first, refused
             try:
                 yield from each(walk, parent)
-            except GoneError as error:
-                self._check_gone(collection_of(parent), walk, error)
-                self.skip(what)
-                unread[place] = False
-                return
-            except StreamRefusedError as error:
-                self.refuse(what, error)
-                unread[place] = True
+            except (GoneError, StreamRefusedError) as error:
+                if isinstance(error, GoneError):
+                    self._check_gone(collection_of(parent), walk, error)
+                    self.skip(what)
+                else:
+                    self.refuse(what, error)
+                if not len(walk.known):
+                    unread[place] = isinstance(error, StreamRefusedError)
                 # Whichever come first, it is the order of the parents that counts.
                 while first in unread:
                     refused += unread.pop(first)
                     first += 1
-                if refused >= most:
-                    self.refused = None  # not a part, but all of it
-                    raise
+                if refused >= most and self.refused:
+                    raise self._wholly(self.refused) from None
                 return
             if counted:
                 self.count(walk)
@@ -191,6 +190,13 @@ class Job:
 
         ahead = self._few if leads or not counted else None
         yield from fan_out(self.fetcher, parents, collection_of, read, ahead=ahead)
+
+    def _wholly(self, refusal: StreamRefusedError) -> StreamRefusedError:
+        """What was refused, as not a part but all of it."""
+        self.refused = None
+        if self.tally.read:  # rows of later parents, which may have gone out
+            self.state.pop("overlap", None)
+        return refusal
 
     def _check_gone(self, collection: Collection, walk: Walk, error: GoneError) -> None:
         """Raise what it means if only a part of a collection is gone."""

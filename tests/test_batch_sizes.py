@@ -9,6 +9,7 @@ import pytest
 from batch_files import FORMS, alike, batching, files_of, good, row_groups, rows_in, run
 from support import Messages, catalog_of, sync
 
+from tap_replies.contents import Lines
 from tap_replies.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -72,3 +73,26 @@ def test_memory_is_used_again(
         assert len(found.records[LETTERS]) == 1500
         assert alike(found, expected, [LETTERS])
         assert form == "jsonl" or row_groups(files) > 5
+
+
+def test_a_piece_that_cannot_be_packed_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stream fails, and in the folder is nothing that looks like a whole file."""
+    monkeypatch.setattr("tap_replies.batch.CHUNK", 60_000)
+    add, calls = Lines.add, 0
+
+    def failing(lines: Lines, piece: memoryview) -> bytes | memoryview:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise MemoryError
+        return add(lines, piece)
+
+    monkeypatch.setattr(Lines, "add", failing)
+    with Sandbox(reamaze_conversations=300, reamaze_messages=4) as sandbox:
+        config = sandbox.config() | batching(tmp_path / "files", "jsonl", 10_000)
+        with pytest.raises(MemoryError):
+            sync(config, catalog=catalog_of(LETTERS))
+    assert calls == 2
+    assert list(tmp_path.rglob("*.gz")) == []

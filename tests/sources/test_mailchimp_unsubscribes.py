@@ -126,6 +126,56 @@ def test_only_what_has_moved_is_read_again(shop: Sandbox) -> None:
     assert sorted(name for name in walked if name not in automated) == many[:5]
 
 
+@pytest.mark.parametrize("days", [1, 90])
+def test_old_automations_with_a_count_are_left_alone_until_it_moves(
+    shop: Sandbox, days: int
+) -> None:
+    """Where the list of reports shows them, however old; and a list that is late is waited for."""
+    emails = [str(row["id"]) for row in rows(shop, "emails")]
+    old: dict[str, Any] = {"type": "auto", "send_time": "2025-06-01T00:00:00+00:00"}
+    for name in emails:
+        change: dict[str, Any] = {"op": "update", "collection": "mailchimp.reports"}
+        shop.mutate(change | {"key": name, "row": old})
+
+    def walked() -> list[str]:
+        paths = [each.path.split("/") for each in shop.app.stats.visits]
+        return [path[3] for path in paths if path[-1] == "unsubscribed"]
+
+    settings: dict[str, Any] = {"unsubscribe_refresh_days": days}
+    first = read(shop, **settings)
+    assert {*emails} < {*walked()}
+    second = read(shop, first.state, **settings)
+    assert walked() == []
+    shop.mutate({"op": "new_unsubscribe", "source": "mailchimp", "key": emails[0]})
+    row = rows(shop, "unsubscribes")[-1]
+    key = [row["campaign_id"], row["email_id"], row["timestamp"]]
+    assert key[0] == emails[0]
+    table = {"collection": "mailchimp.unsubscribes"}
+    shop.mutate({"op": "delete", "key": key} | table)
+    third = read(shop, second.state, **settings)
+    assert walked() == emails[:1]
+    shop.mutate({"op": "insert", "row": row} | table)
+    fourth = read(shop, third.state, **settings)
+    assert walked() == emails[:1]
+    assert [each["email_id"] for each in fourth.records[STREAM]] == [row["email_id"]]
+
+
+def test_a_list_that_seemed_to_be_gone_is_asked_for_again(shop: Sandbox) -> None:
+    """It is skipped once, and what it holds comes with the next run although no count moved."""
+    first = read(shop)
+    campaign = sent(shop, "campaign")
+    shop.mutate({"op": "new_unsubscribe", "source": "mailchimp", "key": campaign})
+    path = REPORT.replace("{id}", campaign)
+    shop.control(faults=[{"kind": "status", "status": 404, "path": path}])
+    second = read(shop, first.state)
+    assert second.records[STREAM] == []
+    shop.control(faults=[])
+    third = read(shop, second.state)
+    assert [row["campaign_id"] for row in third.records[STREAM]] == [campaign]
+    read(shop, third.state)
+    assert shop.stats()["endpoints"][REPORT] == 4  # the e-mails of automations
+
+
 def test_a_long_pause_loses_nothing(shop: Sandbox) -> None:
     """What was sent shortly before the last run is still looked at, however long that is ago."""
     first = read(shop, end_date="2025-07-01")

@@ -261,12 +261,17 @@ def test_a_window_of_too_many_messages_is_divided(
         assert pages < stats["endpoints"][BRAND_WIDE] < 2.5 * pages
 
 
+@pytest.mark.parametrize("count", [2, 30, 45, 200])
 @pytest.mark.parametrize("way", ["auto", "brand"])
-def test_a_message_that_comes_as_the_run_begins_is_not_missing(brand: Sandbox, way: str) -> None:
+def test_messages_that_come_as_the_run_begins_are_not_missing(
+    brand: Sandbox, way: str, count: int
+) -> None:
     """What a list shows although this machine's clock is not there yet is for the next run."""
     clock = ScriptedClock(brand.world.now)
     change = {"op": "new_message", "source": "reamaze", "key": "knock-knock"}
-    brand.mutate(*(change | {"when": f"2026-03-01T12:00:0{second}Z"} for second in (2, 3)))
+    brand.mutate(
+        *(change | {"when": f"2026-03-01T12:00:{2 + place // 10:02}Z"} for place in range(count))
+    )
     first, second = Messages(), Messages()
     for found in (first, second):
         config = brand.config() | {"reamaze_messages_from": way, "on_count_mismatch": "fail"}
@@ -275,6 +280,6 @@ def test_a_message_that_comes_as_the_run_begins_is_not_missing(brand: Sandbox, w
         assert run.failures == []
         found.records, found.states = run.records, run.states
         clock.advance(60)
-    assert len(second.records[STREAM]) == 2
+    assert len(second.records[STREAM]) == count
     both = first.records[STREAM] + second.records[STREAM]
     assert emitted(both, STREAM) == held(brand, STREAM)

@@ -79,10 +79,11 @@ class Counts:
         self.horizon = _horizon(job, job.reading.since if job.reading else None)
         self._hour = int(datetime.fromisoformat(job.started).timestamp() // 3600)
         self._known = frozenset(_unpacked(job.state.get("counts"), BYTES))
-        self._gaps = dict(_gaps_in(job.state.get("gaps"))) if self._known else {}
+        self._gaps = dict(_gaps_in(job.state.get("gaps")))
         self._listed = 0
+        self._noted: dict[str, Sending] = {}
+        self._unread: set[str] = set()
         self._lacking: dict[str, bytes] = {}
-        self._noted: list[Sending] = []
 
     def see(self, row: Row) -> None:
         """Take in what a list says of an audience or a report."""
@@ -99,7 +100,7 @@ class Counts:
             return False
         digest, _, hour = str(self._job.state.get(REPORTS)).partition(":")
         is_recent = hour.isdecimal() and 0 <= self._hour - int(hour) < HOURS_AT_REST
-        return bool(self._known) and is_recent and digest == self._seen
+        return is_recent and digest == self._seen
 
     @property
     def _seen(self) -> str:
@@ -109,13 +110,19 @@ class Counts:
         return self._hour - gap.hour < HOURS_TO_SHOW
 
     def note(self, sending: Sending) -> None:
-        """Count a sending in."""
-        self._noted.append(sending)
+        """Count a sending in; a later note of the same replaces the one before."""
+        self._noted[sending.campaign_id] = sending
 
-    def note_gap(self, sending: Sending, gap: int) -> None:
-        """Note that the list of a sending lacks some of what its report counts."""
-        lacking = _digest(f"{sending.unsubscribed}:{gap}", GAP_BYTES)
-        self._lacking[sending.campaign_id] = lacking
+    def note_due(self, sending: Sending) -> None:
+        """Note that the list of a sending is asked for."""
+        self._unread.add(sending.campaign_id)
+
+    def note_read(self, sending: Sending, gap: int) -> None:
+        """Note that it was read, and how many it lacks of what the report counts."""
+        self._unread.discard(sending.campaign_id)
+        if gap:
+            lacking = _digest(f"{sending.unsubscribed}:{gap}", GAP_BYTES)
+            self._lacking[sending.campaign_id] = lacking
 
     def has_moved(self, sending: Sending) -> bool:
         """Whether a sending may hold more than at the last run; ask after all notes."""
@@ -127,7 +134,8 @@ class Counts:
     def texts(self) -> dict[str, str | None]:
         """The texts for the state, about what the next run will look at.
 
-        There are none after an `end_date`: what was counted is more than what was emitted.
+        There are none after an `end_date`: what was counted is more than what was emitted. A list
+        that was asked for in vain, as if it were gone, is asked for again.
         """
         reading = self._job.reading
         if reading is None or reading.ends:
@@ -135,22 +143,24 @@ class Counts:
         if self.is_at_rest:
             return {}
         horizon = _horizon(self._job, reading.value)
-        recent = [each for each in self._noted if each.is_since(horizon)]
+        recent = [each for each in self._noted.values() if each.is_since(horizon)]
         gaps = {_digest(each.campaign_id, BYTES): self._gap_now(each) for each in recent}
+        read = [each for each in recent if each.campaign_id not in self._unread]
         packed = b"".join(
             name + gap.lacking + gap.hour.to_bytes(HOUR_BYTES)
             for name, gap in sorted(gaps.items())
             if gap
         )
         return {
-            "counts": _text(b"".join(sorted(map(_count, recent)))),
+            "counts": _text(b"".join(sorted(map(_count, read)))),
             "gaps": _text(packed) or None,
-            REPORTS: f"{self._seen}:{self._hour}",
+            REPORTS: None if self._unread else f"{self._seen}:{self._hour}",
         }
 
     def _gap_now(self, sending: Sending) -> Gap | None:
         before = self._gaps.get(_digest(sending.campaign_id, BYTES))
-        if not self._job.is_first and not self.has_moved(sending):
+        is_read = self._job.is_first or self.has_moved(sending)
+        if not is_read or sending.campaign_id in self._unread:
             return before
         lacking = self._lacking.get(sending.campaign_id)
         if lacking is None or (before and before.lacking == lacking):

@@ -72,6 +72,9 @@ def sendings(job: Job, counts: Counts) -> Iterator[Sending]:
                 unsubscribed=known.unsubscribed if known else None,
                 is_late=REFUSED in job.state,
             )
+    # Unlike what its report says of it, one that was sent long ago may go out again.
+    for sending in automated.values():
+        counts.note(sending)
     yield from filter(is_due, automated.values())
 
 

@@ -46,12 +46,14 @@ class Unsubscribes(MailchimpStream):
         due = sendings(job, counts)
 
         def compared(walk: Iterable[Page], sending: Sending) -> Iterator[Page]:
+            counts.note_due(sending)
             read = 0
             for page in walk:
                 read += len(page.rows)
                 yield page
-            if gap := max(0, (sending.unsubscribed or 0) - read):
-                counts.note_gap(sending, gap)
+            gap = max(0, (sending.unsubscribed or 0) - read)
+            counts.note_read(sending, gap)
+            if gap:
                 job.tally.notes["opt-outs counted, not listed (deleted contacts?)"] += gap
 
         for sending, page in job.children(due, self._of, "campaigns", each=compared):

@@ -88,7 +88,7 @@ class Messages(ApiStream):
         if way == "brand":
             everything = self._all(job)
             begun = job.lower is not None
-            return self._all(job, plan(job, everything)[0][0]) if begun else everything
+            return self._all(job, plan(job, partial(self._all, job))[0][0]) if begun else everything
         return all_conversations(job) if way == "auto" or job.lower is None else newest_first(job)
 
     @override
@@ -116,7 +116,7 @@ class Messages(ApiStream):
     # By windows
 
     def _windows(self, job: Job, sample: Sample | None) -> Iterator[Batch]:
-        windows, total = plan(job, self._all(job))
+        windows, total = plan(job, partial(self._all, job))
         read = yield from self._in_windows(job, deque(windows), sample)
         is_whole = not (sample and sample.lacking)
         if is_whole and total and read < total and not job.tally.missing.total():
@@ -124,8 +124,8 @@ class Messages(ApiStream):
 
     def _count_all(self, job: Job, end: str, total: int, read: int) -> None:
         """Tell what lies between the windows, should the API cut them otherwise than asked for."""
-        now = count_before(end, *Walk(job.fetcher, self._all(job)).ends())
-        job.tally.missing[PAGING.total_key] += max(0, min(total, now or 0) - read)
+        now = count_before(job, partial(self._all, job), end)
+        job.tally.missing[PAGING.total_key] += max(0, min(total, now) - read)
         if job.tally.missing.total() and self.config["on_count_mismatch"] == "fail":
             job.state.pop("replication_key_value", None)
 

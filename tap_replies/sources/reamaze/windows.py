@@ -12,8 +12,13 @@ from tap_replies.times import moved, utc
 from tap_replies.walk import Walk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from tap_replies.job import Job
     from tap_replies.paging import Collection, Page
+
+    Listed = Callable[["Window | None"], Collection]
+    """What lists the messages of a window, or all."""
 
 WANTED = 3_000
 """Messages in a window, so that a cut run repeats little."""
@@ -22,6 +27,9 @@ MOST = 10_000
 """Messages in a window that is not divided further."""
 
 SHORTEST = timedelta(minutes=1)
+
+LATER = timedelta(days=1)
+"""How long after the end of a reading its messages are counted at the latest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class Window:
         return _split(self.start, self.end, count) if count > 1 else []
 
 
-def plan(job: Job, everything: Collection) -> tuple[list[Window], int | None]:
+def plan(job: Job, listed: Listed) -> tuple[list[Window], int | None]:
     """The windows from where the reading begins to where it ends, and how many messages they hold.
 
     Where there is no beginning, the oldest message is looked up on the last page. The number is
@@ -60,24 +68,42 @@ def plan(job: Job, everything: Collection) -> tuple[list[Window], int | None]:
         end = moved(end, timedelta(milliseconds=1))
     if job.lower is not None:
         return [Window(job.lower, end)], None
-    first, last = Walk(job.fetcher, everything).ends()
+    first, last = Walk(job.fetcher, listed(None)).ends()
     rows = [row for row in (*first.rows, *last.rows) if isinstance(row, dict)]
     moments = [utc(row.get("created_at")) for row in rows]
     oldest = min(filter(None, moments), default=end)
     # The count leaves out initial messages in some answers, so the first window is open.
     windows = _split(oldest, end, max(1, -(-(first.total or 0) // WANTED))) if oldest < end else []
-    is_all = not (job.reading and job.reading.ends)
+    is_all = not (job.reading and job.reading.ends) and first.total is not None
     opened = Window(None, windows[0].end if windows else end)
-    return [opened, *windows[1:]], count_before(end, first, last) if is_all else None
+    return [opened, *windows[1:]], _before(job, listed, end, first, last) if is_all else None
 
 
-def count_before(end: str, first: Page, last: Page) -> int | None:
-    """How many messages a list counts, without those on its first and last page that come later."""
-    if first.total is None:
-        return None
-    pages = {first.index: first, last.index: last}.values()
-    rows = [row for page in pages for row in page.rows if isinstance(row, dict)]
-    return first.total - sum(moment_of(row) >= end for row in rows)
+def count_before(job: Job, listed: Listed, end: str) -> int:
+    """How many messages a brand has, without those that are of `end` or later."""
+    return _before(job, listed, end, *Walk(job.fetcher, listed(None)).ends())
+
+
+def _before(job: Job, listed: Listed, end: str, first: Page, last: Page) -> int:
+    """The same, from the first page of all messages and the last."""
+    total = first.total or 0
+    ends = [[row >= end for row in _moments(page)] for page in _both(first, last)]
+    if not any(each and all(each) for each in ends):
+        return total - sum(map(sum, ends))
+    # There may be more of them on other pages: this far, the first stream of a run took its time.
+    later = Window(end, moved(end, LATER))
+    first, last = Walk(job.fetcher, listed(later)).ends()
+    early = sum(row < end for page in _both(first, last) for row in _moments(page))
+    return total - max(0, (first.total or 0) - early)
+
+
+def _both(first: Page, last: Page) -> Iterable[Page]:
+    """The two pages, unless they are one."""
+    return {first.index: first, last.index: last}.values()
+
+
+def _moments(page: Page) -> list[str]:
+    return [moment_of(row) for row in page.rows if isinstance(row, dict)]
 
 
 def _split(start: str, end: str, count: int) -> list[Window]:
