@@ -185,7 +185,7 @@ def _automations(job: Job) -> Iterator[Sending]:
     for workflow, row in _in_order(workflows, pages):
         recipients = row.get("recipients") or {}
         if _is_wanted(job, row["id"], recipients.get("list_id")):
-            yield Sending(row["id"], "automation", workflow)
+            yield Sending(str(row["id"]), "automation", workflow)
 
 
 def _in_order(parents: list[P], pages: Iterable[tuple[P, Page]]) -> Iterator[tuple[P, Row]]:
