@@ -86,9 +86,8 @@ class Messages(ApiStream):
         """The conversations, for a sample or for their threads; else the brand-wide list."""
         way = self._way(job)
         if way == "brand":
-            everything = self._all(job)
-            begun = job.lower is not None
-            return self._all(job, plan(job, partial(self._all, job))[0][0]) if begun else everything
+            listed = partial(self._all, job)
+            return listed(None if job.lower is None else plan(job, listed)[0][0])
         return all_conversations(job) if way == "auto" or job.lower is None else newest_first(job)
 
     @override

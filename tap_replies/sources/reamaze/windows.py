@@ -90,7 +90,7 @@ def _before(job: Job, listed: Listed, end: str, first: Page, last: Page) -> int:
     ends = [[row >= end for row in _moments(page)] for page in _both(first, last)]
     if not any(each and all(each) for each in ends):
         return total - sum(map(sum, ends))
-    # There may be more of them on other pages: this far, the first stream of a run took its time.
+    # There may be more of them on other pages: the streams that were read before took their time.
     later = Window(end, moved(end, LATER))
     first, last = Walk(job.fetcher, listed(later)).ends()
     early = sum(row < end for page in _both(first, last) for row in _moments(page))
