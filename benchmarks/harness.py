@@ -146,17 +146,19 @@ def catalog(*streams: str) -> dict[str, Any]:
     return found
 
 
-READER = "import sys\nfor line in sys.stdin.buffer: pass"
+PARSED = "import json, sys\nfor line in sys.stdin.buffer: json.loads(line)"
 """The least that a target does."""
+
+THROWN_AWAY = "import sys\nfor line in sys.stdin.buffer: pass"
 
 
 def contest(
-    contestant: str, settings: dict[str, Any], *, heads: bool = False, piped: bool = False
+    contestant: str, settings: dict[str, Any], *, heads: bool = False, reader: str | None = None
 ) -> Outcome:
     """Run a contestant (a script of this folder) in a process of its own, into a file.
 
-    With `heads` only the first bytes of each record are kept; if it is `piped`, into another
-    process, and nothing is kept.
+    With `heads` only the first bytes of each record are kept; with a `reader` (a program) it runs
+    into that, and nothing is kept.
     """
     with tempfile.TemporaryDirectory() as folder:
         out, told = Path(folder, "out.jsonl"), Path(folder, "told.json")
@@ -164,8 +166,8 @@ def contest(
         given.write_text(json.dumps(settings))
         command = [sys.executable, str(HERE / f"{contestant}.py"), str(given), str(told)]
         out.touch()
-        if piped:
-            reading = subprocess.Popen([sys.executable, "-c", READER], stdin=subprocess.PIPE)
+        if reader:
+            reading = subprocess.Popen([sys.executable, "-c", reader], stdin=subprocess.PIPE)
             with reading:
                 subprocess.run(command, stdout=reading.stdin, check=True, timeout=PATIENCE)
         else:
@@ -185,7 +187,7 @@ def tap(
     state: dict[str, Any] | None = None,
     *,
     heads: bool = False,
-    piped: bool = False,
+    reader: str | None = None,
     **options: object,
 ) -> Outcome:
     """Run the tap on some streams."""
@@ -194,7 +196,7 @@ def tap(
         "catalog": catalog(*streams),
         "state": state,
     }
-    return contest("timed_tap", settings, heads=heads, piped=piped)
+    return contest("timed_tap", settings, heads=heads, reader=reader)
 
 
 def fastest(outcomes: Iterator[Outcome]) -> Outcome:

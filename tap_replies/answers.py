@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import requests
 from isal import isal_zlib
-from urllib3.exceptions import DecodeError, IncompleteRead
+from urllib3.exceptions import DecodeError, IncompleteRead, ProxyError
 from urllib3.response import GzipDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from urllib3 import BaseHTTPResponse
 
 LONGEST_RETRY_AFTER = 300.0
 """Seconds; a server that asks for more is asked again after this."""
@@ -140,12 +141,7 @@ def http_date(text: str | None) -> float | None:
         return None
 
 
-def as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Authentication that adds nothing: the headers hold the credential."""
-    return request
-
-
-def read_body(response: requests.Response, deadline: float) -> bytes:
+def read_body(response: BaseHTTPResponse, deadline: float) -> bytes:
     """The whole body, or `TimeoutError` once the deadline is over, however slowly it drips.
 
     Raises:
@@ -153,12 +149,12 @@ def read_body(response: requests.Response, deadline: float) -> bytes:
     """
     is_zipped = response.headers.get("Content-Encoding", "").lower() in ZIPPED
     parts = []
-    while part := response.raw.read1(READ_BYTES, decode_content=not is_zipped):
+    while part := response.read1(READ_BYTES, decode_content=not is_zipped):
         parts.append(part)
         if time.monotonic() > deadline:
             response.close()
             raise TimeoutError
-    response.raw.release_conn()
+    response.release_conn()
     body = b"".join(parts)
     return _unzipped(body) if is_zipped else body
 
@@ -204,7 +200,7 @@ def cause(error: Exception) -> str:
     causes = list(_causes(error))
     words: list[tuple[type[BaseException], str]] = [
         (socket.gaierror, "could not be looked up (DNS)"),
-        (requests.exceptions.ProxyError, "could not be reached through the proxy"),
+        (ProxyError, "could not be reached through the proxy"),
         (ConnectionRefusedError, "refused the connection"),
         (IncompleteRead, "cut its answer short"),
         (DecodeError, "sent an answer that could not be unpacked"),

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationValueError,
+    NewConnectionError,
+    SSLError,
+)
+from urllib3.exceptions import TimeoutError as NoAnswerError
 
 from tap_replies.answers import (
-    as_it_is,
     cause,
     decode,
     document,
@@ -23,14 +30,25 @@ from tap_replies.answers import (
 from tap_replies.errors import AccountError, GoneError, RequestFailedError, StreamRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from urllib.parse import SplitResult
+
+    from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
     from tap_replies.answers import Document
     from tap_replies.limits import Clock, Limits
     from tap_replies.source import Api, Request
 
 RETRIED = frozenset({408, 425, 429, *range(500, 600)})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 5
+GOOD = range(200, 400)
+
+_NO_ADDRESS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    LocationValueError,
+)
 
 
 class RetryError(Exception):
@@ -51,10 +69,10 @@ class RetryError(Exception):
 
 
 class Wire:
-    """The HTTP session of one credential."""
+    """The HTTP connections of one credential."""
 
     def __init__(self, api: Api, label: str, limits: Limits, clock: Clock) -> None:
-        """Open a session with a connection for each request that may be in flight."""
+        """Prepare; there is a connection for each request that may be in flight."""
         self._api = api
         self._label = label
         self._limits = limits
@@ -62,20 +80,13 @@ class Wire:
         self._session = requests.Session()
         # A proxy of the environment is for the vendor's host, not for a sandbox on loopback.
         self._session.trust_env = not api.base_url.startswith("http:")
-        # Otherwise a ~/.netrc entry for the host would replace the account's credential.
-        self._session.auth = as_it_is
-        adapter = HTTPAdapter(
-            pool_connections=2, pool_maxsize=limits.max_connections, max_retries=0
-        )
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
-        self._session.headers.update(
-            {
-                "User-Agent": limits.user_agent,
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-            }
-        )
+        self._adapter = HTTPAdapter(pool_connections=2, pool_maxsize=limits.max_connections)
+        self._pools: dict[tuple[str, str], HTTPConnectionPool] = {}
+        self._headers = {
+            "User-Agent": limits.user_agent,
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+        }
 
     def get(self, request: Request, sent: Callable[[], None]) -> Document:
         """A good answer; `sent` is called for every request, redirected ones too.
@@ -85,66 +96,91 @@ class Wire:
             TapRepliesError: The request was refused.
         """
         response, body = self._send(request, sent)
-        if not response.ok:
+        if response.status not in GOOD:
             raise self._refusal(request, response, body)
         try:
             return document(body)
         except ValueError:
-            raise RetryError(f"{response.status_code} without a JSON body") from None
+            raise RetryError(f"{response.status} without a JSON body") from None
 
-    def _send(self, request: Request, sent: Callable[[], None]) -> tuple[requests.Response, bytes]:
+    def _send(self, request: Request, sent: Callable[[], None]) -> tuple[BaseHTTPResponse, bytes]:
         url = self._url(request)
-        headers = {**self._api.headers, **request.headers}
-        params: Any = dict(request.params)
+        if request.params:
+            url += f"{'&' if '?' in url else '?'}{urlencode(request.params)}"
         for _ in range(MOST_REDIRECTS):
             sent()
             try:
                 deadline = time.monotonic() + self._limits.request_timeout
-                response = self._session.get(
-                    url,
-                    params=params,
-                    headers=headers,
-                    timeout=self._limits.request_timeout,
-                    allow_redirects=False,
-                    stream=True,
-                )
+                response = self._answer(url, request.headers)
                 body = read_body(response, deadline)
+                if response.status not in REDIRECTS:
+                    return response, body
+                target = _target(url, response.headers.get("Location", ""))
             except (requests.exceptions.RequestException, HTTPError, OSError, ValueError) as error:
                 raise self._failure(request, error) from None
-            if response.status_code not in {301, 302, 303, 307, 308}:
-                return response, body
-            target = _target(url, response.headers.get("Location", ""))
             if target is None:
                 msg = (
                     f"{self._label}: {request.about} was redirected to another host, which is "
                     "never followed (the credential would travel along); check the account's URL"
                 )
                 raise AccountError(msg)
-            url, params = target, None
+            url = target
         msg = f"{self._label}: {request.about} was redirected more than {MOST_REDIRECTS} times"
         raise RequestFailedError(msg)
+
+    def _answer(self, url: str, headers: Mapping[str, str]) -> BaseHTTPResponse:
+        """An answer whose body is still to be read."""
+        place = urlsplit(url)
+        path = "/" + place.path.lstrip("/")
+        return self._pool(place).urlopen(
+            "GET",
+            urlunsplit(("", "", path, place.query, "")),
+            headers={**self._headers, **self._api.headers, **headers},
+            timeout=self._limits.request_timeout,
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+
+    def _pool(self, place: SplitResult) -> HTTPConnectionPool:
+        """The connections to a host, by the proxies and certificates of the environment.
+
+        How requests finds these is what users know; but it would look for them, and merge its own
+        settings, at each request, for as long as the request itself takes.
+        """
+        origin = place.scheme, place.netloc
+        if (found := self._pools.get(origin)) is None:
+            url = f"{place.scheme}://{place.netloc}/"
+            asked = requests.Request("GET", url).prepare()
+            how = self._session.merge_environment_settings(url, {}, None, None, None)
+            trusted = DEFAULT_CA_BUNDLE_PATH if how["verify"] is True else how["verify"]
+            pool = self._adapter.get_connection_with_tls_context(asked, trusted, how["proxies"])
+            found = cast("HTTPConnectionPool", pool)
+            self._pools[origin] = found
+        return found
 
     def _failure(self, request: Request, error: Exception) -> Exception:
         """What is done about a request that had no answer."""
         host = self._host(request)
-        if isinstance(error, (requests.exceptions.Timeout, TimeoutError, ReadTimeoutError)):
-            is_slow = not isinstance(error, requests.exceptions.ConnectTimeout)
+        is_late = isinstance(error, (TimeoutError, NoAnswerError))
+        if is_late and not isinstance(error, NewConnectionError):
+            is_slow = not isinstance(error, ConnectTimeoutError)
             return RetryError("no answer in time (request_timeout)", slow=is_slow)
-        if isinstance(error, requests.exceptions.SSLError) and not is_broken_off(error):
+        if isinstance(error, SSLError) and not is_broken_off(error):
             msg = (
                 f"{self._label}: {host} has no trusted TLS certificate; check the URL and this "
                 "machine's certificates"
             )
             return AccountError(msg)
-        if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
+        if isinstance(error, _NO_ADDRESS):
             return AccountError(f"{self._label}: {host} is not an address that can be asked")
         if is_unknown_host(error):
             return AccountError(f"{self._label}: there is no host {host}; check the settings")
         return RetryError(f"{host} {cause(error)}")
 
-    def _refusal(self, request: Request, response: requests.Response, body: bytes) -> Exception:
+    def _refusal(self, request: Request, response: BaseHTTPResponse, body: bytes) -> Exception:
         """What is done about a request whose answer is not a good one."""
-        status = response.status_code
+        status = response.status
         try:
             parsed, _ = decode(body)
         except ValueError:
@@ -178,9 +214,6 @@ class Wire:
 
 
 def _target(url: str, location: str) -> str | None:
-    """Where a redirection leads, None if it is not to the same host."""
-    try:
-        target = urljoin(url, location)
-        return target if urlsplit(target)[:2] == urlsplit(url)[:2] else None
-    except ValueError:
-        return None
+    """Where a redirection leads, None if it is not to the same host; `ValueError` if nowhere."""
+    target = urljoin(url, location)
+    return target if urlsplit(target)[:2] == urlsplit(url)[:2] else None

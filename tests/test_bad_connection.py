@@ -2,100 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import socket
-import socketserver
-import ssl
-import threading
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from clock import ScriptedClock
-from command_line import Outcome, check_discretion, check_refusal, forked, secrets
+from command_line import check_discretion, check_refusal, secrets
+from strangers import KEY, MC, RE, closed_port, http, listening, run
 from support import catalog_of, emitted, held, messages_in, sync
 
 from tap_replies.sandbox import Sandbox
 from tap_replies.tap import TapReplies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-SELF_SIGNED = Path(__file__).parent / "data" / "self-signed.pem"
-"""A certificate that nobody trusts, with its key."""
-
-KEY = "0123456789abcdef0123456789abcdef-us6"
-MC = {"mailchimp_api_key": KEY, "retry_seconds": 1}
-RE = {
-    "reamaze_brand": "acme",
-    "reamaze_login": "staff@acme.example",
-    "reamaze_api_token": "4d7c1e90-secret-token",
-    "retry_seconds": 1,
-}
-
-
-def run(settings: dict[str, Any], folder: Path, *streams: str) -> Outcome:
-    """Run the command for a stream or two, by default for the list of accounts."""
-    (folder / "config.json").write_text(json.dumps(settings))
-    (folder / "catalog.json").write_text(json.dumps(catalog_of(*(streams or ["accounts"]))))
-    return forked("--config", "config.json", "--catalog", "catalog.json", folder=folder)
-
-
-class Listener(socketserver.ThreadingTCPServer):
-    """Takes connections, notes what it is sent first, gives one answer, and hangs up."""
-
-    daemon_threads = True
-
-    def __init__(self, answer: bytes, *, tls: bool) -> None:
-        """Listen on a port of its own."""
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.answer = answer
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if tls else None
-        if self.context:
-            self.context.load_cert_chain(SELF_SIGNED)
-        self.heard: list[bytes] = []
-        self.address = f"127.0.0.1:{self.server_address[1]}"
-
-
-class _Handler(socketserver.BaseRequestHandler):
-    server: Listener
-
-    def handle(self) -> None:
-        if self.server.context:
-            try:
-                self.request = self.server.context.wrap_socket(self.request, server_side=True)
-            except (ssl.SSLError, ConnectionError):
-                return
-        self.server.heard.append(self.request.recv(4096))
-        self.request.sendall(self.server.answer)
-
-
-@contextmanager
-def listening(answer: bytes = b"", *, tls: bool = False) -> Iterator[Listener]:
-    """A server that is nobody's API."""
-    with Listener(answer, tls=tls) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def http(status: str, body: object) -> bytes:
-    """A whole answer."""
-    text = json.dumps(body).encode()
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/problem+json\r\n"
-    return f"{head}Content-Length: {len(text)}\r\nConnection: close\r\n\r\n".encode() + text
-
-
-def closed_port() -> str:
-    """An address at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"127.0.0.1:{listener.getsockname()[1]}"
-
+    from pathlib import Path
 
 STREAM_OF = {"mailchimp": "mailchimp_lists", "reamaze": "reamaze_conversations"}
 
