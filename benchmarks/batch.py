@@ -20,7 +20,7 @@ RECORDS = {
 }
 """Where RECORD messages go: the first as to a target, the others as to nobody."""
 
-ENCODINGS = (("jsonl", "gzip"), ("jsonl", "none"), ("parquet", "gzip"), ("parquet", "none"))
+ENCODINGS = (("jsonl", "gzip"), ("jsonl", "none"), ("parquet", "gzip"))
 
 
 def figures() -> Iterator[Figure]:
