@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from isal import isal_zlib
-from urllib3.exceptions import DecodeError, IncompleteRead, ProxyError
+from urllib3.exceptions import (
+    DecodeError,
+    IncompleteRead,
+    ProtocolError,
+    ProxyError,
+    SSLError,
+)
 from urllib3.response import GzipDecoder
 
 if TYPE_CHECKING:
@@ -149,11 +155,14 @@ def read_body(response: BaseHTTPResponse, deadline: float) -> bytes:
     """
     is_zipped = response.headers.get("Content-Encoding", "").lower() in ZIPPED
     parts = []
-    while part := response.read1(READ_BYTES, decode_content=not is_zipped):
-        parts.append(part)
-        if time.monotonic() > deadline:
-            response.close()
-            raise TimeoutError
+    try:
+        while part := response.read1(READ_BYTES, decode_content=not is_zipped):
+            parts.append(part)
+            if time.monotonic() > deadline:
+                response.close()
+                raise TimeoutError
+    except SSLError as error:  # not one of its certificate: that was looked at before
+        raise ProtocolError("broken TLS", error) from None
     response.release_conn()
     body = b"".join(parts)
     return _unzipped(body) if is_zipped else body

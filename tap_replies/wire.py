@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 RETRIED = frozenset({408, 425, 429, *range(500, 600)})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 5
-GOOD = range(200, 400)
+SUCCESS = 200
+GOOD = range(SUCCESS, 400)
 
 _NO_ADDRESS = (
     requests.exceptions.InvalidURL,
@@ -79,7 +80,7 @@ class Wire:
         self._clock = clock
         self._session = requests.Session()
         # A proxy of the environment is for the vendor's host, not for a sandbox on loopback.
-        self._session.trust_env = not api.base_url.startswith("http:")
+        self._session.trust_env = not api.base_url.lower().startswith("http:")
         self._adapter = HTTPAdapter(pool_connections=2, pool_maxsize=limits.max_connections)
         self._pools: dict[tuple[str, str], HTTPConnectionPool] = {}
         self._headers = {
@@ -105,16 +106,19 @@ class Wire:
 
     def _send(self, request: Request, sent: Callable[[], None]) -> tuple[BaseHTTPResponse, bytes]:
         url = self._url(request)
-        if request.params:
-            url += f"{'&' if '?' in url else '?'}{urlencode(request.params)}"
+        given = {name: value for name, value in request.params.items() if value is not None}
+        if given:
+            url += f"{'&' if '?' in url else '?'}{urlencode(given, doseq=True)}"
         for _ in range(MOST_REDIRECTS):
             sent()
             try:
                 deadline = time.monotonic() + self._limits.request_timeout
                 response = self._answer(url, request.headers)
-                body = read_body(response, deadline)
-                if response.status not in REDIRECTS:
-                    return response, body
+                if response.status >= SUCCESS and response.status not in REDIRECTS:
+                    return response, read_body(response, deadline)
+                response.close()  # what else comes of it would be taken for the next answer
+                if response.status < SUCCESS:
+                    raise RetryError(f"{response.status} without an answer")
                 target = _target(url, response.headers.get("Location", ""))
             except (requests.exceptions.RequestException, HTTPError, OSError, ValueError) as error:
                 raise self._failure(request, error) from None
@@ -131,10 +135,10 @@ class Wire:
     def _answer(self, url: str, headers: Mapping[str, str]) -> BaseHTTPResponse:
         """An answer whose body is still to be read."""
         place = urlsplit(url)
-        path = "/" + place.path.lstrip("/")
+        query = f"?{place.query}" if place.query else ""
         return self._pool(place).urlopen(
             "GET",
-            urlunsplit(("", "", path, place.query, "")),
+            (place.path or "/") + query,
             headers={**self._headers, **self._api.headers, **headers},
             timeout=self._limits.request_timeout,
             retries=False,
