@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_replies.errors import FileNotWritten, PipeClosed, Stopped
+from tap_replies.scrub import HALF_CHARACTER, is_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -57,7 +58,7 @@ def document(name: str, stream: IO[str] | None) -> dict[str, Any] | None:
     """The state or the catalog from its file.
 
     Raises:
-        ConfigValidationError: It is no object.
+        ConfigValidationError: It is no object, or no text.
     """
     if stream is None:
         return None
@@ -66,6 +67,8 @@ def document(name: str, stream: IO[str] | None) -> dict[str, Any] | None:
         found = json.loads(stream.read())
     if not isinstance(found, dict):
         refuse([f"{name}: the file must hold a JSON object, as the tap itself writes it"])
+    if not is_text(found):
+        refuse([f"{name}: the file {HALF_CHARACTER}; have the tap write it anew"])
     return dict(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from tap_replies.source import Row
 
     Count = Callable[[str, str], None]
+
+HALF_CHARACTER = "holds half of a character (a lone surrogate), which is no text"
+"""What is wrong with what is no text."""
 
 
 def scrubbed(row: Row, column_of: Callable[[str], str | None], count: Count) -> Row:
@@ -58,6 +62,15 @@ def _scrub(value: Any, column: str, count: Count) -> Any:  # noqa: ANN401 - any 
         count("number", column)
         return None
     return value
+
+
+def is_text(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Whether a JSON value can be written: a lone surrogate is half of a character, and no text."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def fit_text(value: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_replies.common_settings import COMMON
 from tap_replies.errors import masked
+from tap_replies.scrub import HALF_CHARACTER, is_text
 from tap_replies.source import Account, Setting
 from tap_replies.times import utc
 
@@ -161,12 +162,15 @@ def value_problem(name: str, setting: Setting, value: Any) -> str | None:  # noq
     is_kind = any(isinstance(value, WORDS[kind][0]) for kind in types_of(setting))
     if not is_kind or (isinstance(value, bool) and "boolean" not in types_of(setting)):
         return f"{name}: must be {wanted}"
-    if setting.allowed and value not in setting.allowed:
-        return f"{name}: must be one of {', '.join(setting.allowed)}"
-    if setting.minimum is not None and value < setting.minimum:
-        return f"{name}: must be {setting.minimum} or more"
-    if setting.maximum is not None and value > setting.maximum:
-        return f"{name}: must be {setting.maximum} or less"
+    allowed, least, most = setting.allowed, setting.minimum, setting.maximum
+    for is_wrong, words in (
+        (not is_text(value), f"{HALF_CHARACTER}; write it anew"),
+        (allowed and value not in allowed, f"must be one of {', '.join(allowed or ())}"),
+        (least is not None and value < least, f"must be {least} or more"),
+        (most is not None and value > most, f"must be {most} or less"),
+    ):
+        if is_wrong:
+            return f"{name}: {words}"
     return None
 
 

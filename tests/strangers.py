@@ -15,7 +15,9 @@ from command_line import Outcome, forked
 from support import catalog_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    Answer = bytes | Callable[[socket.socket], object]
 
 SELF_SIGNED = Path(__file__).parent / "data" / "self-signed.pem"
 """A certificate that nobody trusts, with its key."""
@@ -32,14 +34,14 @@ RE = {
 
 
 class Listener(socketserver.ThreadingTCPServer):
-    """Takes connections, notes what it is sent first, gives one answer, and hangs up."""
+    """Takes connections, notes what each is sent first, gives it an answer, and hangs up."""
 
     daemon_threads = True
 
-    def __init__(self, answer: bytes, *, tls: bool) -> None:
-        """Listen on a port of its own."""
+    def __init__(self, answers: Sequence[Answer], *, tls: bool) -> None:
+        """Listen on a port of its own; the last answer is given again and again."""
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.answer = answer
+        self.answers = answers
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if tls else None
         if self.context:
             self.context.load_cert_chain(SELF_SIGNED)
@@ -58,13 +60,17 @@ class _Handler(socketserver.BaseRequestHandler):
                 return
         with self.request as connection:
             self.server.heard.append(connection.recv(4096))
-            connection.sendall(self.server.answer)
+            answer = self.server.answers[: len(self.server.heard)][-1]
+            if callable(answer):
+                answer(connection)
+            else:
+                connection.sendall(answer)
 
 
 @contextmanager
-def listening(answer: bytes = b"", *, tls: bool = False) -> Iterator[Listener]:
-    """A server that is nobody's API."""
-    with Listener(answer, tls=tls) as server:
+def listening(*answers: Answer, tls: bool = False) -> Iterator[Listener]:
+    """A server that is nobody's API; without answers it hangs up."""
+    with Listener(answers or [b""], tls=tls) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:

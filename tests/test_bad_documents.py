@@ -127,6 +127,16 @@ def test_a_file_that_holds_no_object_is_refused(name: str, document: str, tmp_pa
     check_refusal(outcome, f"{name}:", "must hold a JSON object, as the tap itself writes it")
 
 
+@pytest.mark.parametrize("document", ['{"bookmarks": {"\\ud800": {}}}', '{"streams": ["\\udfff"]}'])
+@pytest.mark.parametrize("name", ["state", "catalog"])
+def test_a_file_with_half_a_character_is_refused(name: str, document: str, tmp_path: Path) -> None:
+    """No message could hold it, so that is told before anything is read."""
+    outcome = run(tmp_path, **{name: document})
+    says = "the file holds half of a character (a lone surrogate)"
+    check_refusal(outcome, f"{name}:", says, "have the tap write it anew")
+    assert outcome.stdout == ""
+
+
 @pytest.mark.parametrize("document", [{}, {"streams": "x"}, {"streams": ["x"]}, {"streams": {}}])
 def test_another_object_than_a_catalog_is_refused(document: object, tmp_path: Path) -> None:
     """The answer says where to get one."""

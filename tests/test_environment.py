@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from command_line import check_refusal, secrets
 from strangers import MC, RE, SELF_SIGNED, closed_port, http, listening, run
 from support import messages_in
@@ -39,9 +40,12 @@ def test_a_proxy_of_the_environment(tmp_path: Path) -> None:
         assert b"\r\nAuthorization" not in heard
 
 
-def test_a_sandbox_is_not_behind_the_proxy(still: Sandbox, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scheme", ["http", "HTTP"])
+def test_a_sandbox_is_not_behind_the_proxy(scheme: str, still: Sandbox, tmp_path: Path) -> None:
     """A proxy of the environment is asked for nothing that has an `http` address."""
     place = {"HTTP_PROXY": f"http://{closed_port()}", "NO_PROXY": ""}
     place |= {name.lower(): value for name, value in place.items()}
-    outcome = run(still.config(), tmp_path, environment=place)
+    address = still.url.replace("http", scheme)
+    settings = still.config() | {"mailchimp_api_url": address, "reamaze_api_url": address}
+    outcome = run(settings, tmp_path, environment=place)
     assert outcome.status == 0, outcome.stderr

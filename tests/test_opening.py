@@ -90,6 +90,7 @@ def test_the_bookmark_of_another_account_is_not_taken_for_its_own() -> None:
     with Sandbox(campaigns=3) as one, Sandbox(seed=7, campaigns=5, accounts=2) as other:
         state = sync(one.config(), catalog=catalog_of(CAMPAIGNS)).state
         account = other.config(accounts=True)["accounts"][1]
+        other.control(faults=[late(f"{ROOT}/")])  # so that what is foreseen comes before
         run = sync({"accounts": [account]}, catalog=catalog_of(CAMPAIGNS), state=state)
         assert run.failures == []
         asked_for = [each.query for each in other.app.stats.visits if "campaigns" in each.path]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 import pytest
 from support import Messages, asked, catalog_of, emitted, held, sync
@@ -88,6 +89,17 @@ def test_without_a_time_of_change_nothing_is_left_out(brand: Sandbox) -> None:
     assert emitted(second.records[STREAM], STREAM) == held(brand, STREAM)
     row = next(row for row in second.records[STREAM] if row["slug"] == oldest)
     assert row["status_name"] == "archived"
+
+
+def test_attributes_of_a_filter_are_sent_as_they_are_meant(brand: Sandbox) -> None:
+    """One that is null is not asked for, and each of several values is."""
+    read(brand, reamaze_filters={"data": {"tier": ["gold", "blue"], "plan": None}})
+    queries = [visit.query for visit in brand.app.stats.visits if "page=" in visit.query]
+    assert queries
+    for query in queries:
+        sent = parse_qs(query, keep_blank_values=True)
+        assert sent["data[tier]"] == ["gold", "blue"]
+        assert "data[plan]" not in sent
 
 
 def test_an_empty_brand(brand: Sandbox) -> None:
