@@ -63,7 +63,7 @@ def document(name: str, stream: IO[str] | None) -> dict[str, Any] | None:
     if stream is None:
         return None
     found: Any = None
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, RecursionError):
         found = json.loads(stream.read())
     if not isinstance(found, dict):
         refuse([f"{name}: the file must hold a JSON object, as the tap itself writes it"])
@@ -93,7 +93,7 @@ def finish(work: Callable[[], Any], run: Run, write_state: Callable[[], None]) -
         work()
     except Stopped as stopped:
         logger.warning("Stopped by %s; the next run goes on from the bookmarks", stopped)
-        with contextlib.suppress(PipeClosed):
+        with contextlib.suppress(PipeClosed, FileNotWritten):
             write_state()
         sys.exit(128 + stopped.signum)
     except PipeClosed:

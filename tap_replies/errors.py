@@ -12,7 +12,7 @@ What ends the run at once is no such error:
 
 Stopped         the user or the system asked the run to end
 PipeClosed      nobody reads its output
-FileNotWritten  the place for batch files takes none
+FileNotWritten  the place for the output, or for batch files, takes none
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class PipeClosed(BaseException):
 
 
 class FileNotWritten(BaseException):
-    """A batch file could not be written: the run ends, as its rows are nowhere."""
+    """Output or a batch file could not be written: the run ends, as its rows are nowhere."""
 
 
 def unforeseen(error: Exception) -> str:

@@ -6,12 +6,12 @@ import difflib
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from singer_sdk.singerlib import Catalog
 
 from tap_replies.stream import ApiStream
-from tap_replies.times import utc
+from tap_replies.times import EPOCH, utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     Kinds = Mapping[str, type[ApiStream]]
 
 REMEDY = "remove it from the state, or start without a state"
+
+VALUE = "replication_key_value"
+TEXTS = (VALUE, "overlap", "told", "filters", "start_date")
+"""What a bookmark keeps that readings of all streams look at."""
 
 LATEST = timedelta(days=1)
 """How far ahead a bookmark may lie: further than any clock is wrong."""
@@ -36,12 +40,17 @@ def name_of(kind: type[ApiStream]) -> str:
 def file_problem(name: str) -> str | None:
     """What is wrong with a file of settings, if anything."""
     try:
-        document = json.loads(Path(name).read_text("utf-8"))
+        document = json.loads(Path(name).read_text("utf-8"), parse_constant=_refuse)
     except OSError as error:
         return f"{name} cannot be read ({error.strerror}); name a file, or ENV"
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     return None if isinstance(document, dict) else f"{name} must hold a JSON object of settings"
+
+
+def _refuse(constant: str) -> NoReturn:
+    """`NaN` and infinities are no JSON, whatever Python says."""
+    raise ValueError(constant)
 
 
 def is_catalog(document: dict[str, Any]) -> bool:
@@ -141,7 +150,7 @@ def state_problems(
         if not isinstance(partitions, list):
             yield f"state: the bookmark of {name} is not one of this tap; {REMEDY}"
             continue
-        if "replication_key_value" in entry:
+        if VALUE in entry:
             if accounts[name] > 1:
                 yield f"state: the bookmark of {name} does not say for which account; {REMEDY}"
             partitions = [*partitions, {**entry, "context": {"account_id": "its account"}}]
@@ -162,7 +171,7 @@ def _bookmark_problems(
     context = bookmark.get("context")
     context = context if isinstance(context, dict) else {}
     account = context.get("account_id")
-    value = bookmark.get("replication_key_value")
+    value = bookmark.get(VALUE)
     lacking = [key for key in sorted(kind.context_keys) if not isinstance(context.get(key), str)]
     if lacking:
         yield f"state: a bookmark of {name} names no {' and no '.join(lacking)}; {REMEDY}"
@@ -170,12 +179,22 @@ def _bookmark_problems(
         yield f"state: the bookmark of {name} for {account} is of more than an account; {REMEDY}"
     elif bookmark.get("replication_key") not in {None, kind.replication_key}:
         yield f"state: the bookmark of {name} for {account} is one of another column; {REMEDY}"
+    elif not _has_texts(bookmark):
+        yield f"state: the bookmark of {name} for {account} is not one of this tap; {REMEDY}"
     elif value is not None:
         moment = utc(value) if isinstance(value, str) else None
-        if moment is None:
+        if moment is None or moment < EPOCH:
             yield f"state: the bookmark of {name} for {account} is no time; {REMEDY}"
         elif datetime.fromisoformat(moment) - datetime.fromisoformat(now) > LATEST:
             yield f"state: the bookmark of {name} for {account} lies in the future; {REMEDY}"
+
+
+def _has_texts(bookmark: Mapping[str, Any]) -> bool:
+    """Whether what a bookmark keeps beside its moment is text, and all that it keeps of feeds."""
+    feeds = bookmark.get("feeds")
+    nested = feeds.values() if isinstance(feeds, dict) else ()
+    kept = [{**bookmark, VALUE: ""}, *(each for each in nested if isinstance(each, dict))]
+    return all(isinstance(each.get(name, ""), str) for each in kept for name in TEXTS)
 
 
 def only_problems(

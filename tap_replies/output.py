@@ -15,13 +15,18 @@ from singer_sdk.singerlib import RecordMessage
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message
 
-from tap_replies.errors import PipeClosed, StreamMapError
+from tap_replies.errors import FileNotWritten, PipeClosed, StreamMapError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from singer_sdk.helpers.types import Record
     from singer_sdk.mapper import StreamMap
+
+NOWHERE = (
+    "The standard output cannot be written ({}); make room there, or send it elsewhere. The next "
+    "run goes on from the last STATE that the target has"
+)
 
 
 def _plain(value: Any) -> str:  # noqa: ANN401 - whatever a stream map makes
@@ -64,7 +69,9 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
     def _write(self, data: bytes) -> None:
         try:
             descriptor = sys.stdout.fileno()
-        except (OSError, AttributeError):
+        except AttributeError:  # Python makes none of a descriptor that is closed
+            raise FileNotWritten(NOWHERE.format("it is closed")) from None
+        except OSError:
             sys.stdout.write(data.decode())
             return
         sys.stdout.flush()
@@ -77,6 +84,8 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
                     select.select((), (descriptor,), ())
         except BrokenPipeError:
             raise PipeClosed from None
+        except OSError as error:
+            raise FileNotWritten(NOWHERE.format(error.strerror)) from None
 
 
 def _mapped(stream_map: StreamMap, records: list[Record]) -> list[Record | None]:

@@ -67,7 +67,8 @@ def _scrub(value: Any, column: str, count: Count) -> Any:  # noqa: ANN401 - any 
 def is_text(value: Any) -> bool:  # noqa: ANN401 - any JSON
     """Whether a JSON value can be written: a lone surrogate is half of a character, and no text."""
     try:
-        json.dumps(value, ensure_ascii=False).encode()
+        # The SDK reads fractions as `Decimal`.
+        json.dumps(value, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError:
         return False
     return True

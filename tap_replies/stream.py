@@ -183,11 +183,13 @@ class ApiStream(Stream):
     ) -> Iterable[tuple[BaseBatchFileEncoding, list[str]]]:
         """The files of all accounts; written page by page, not record by record as by the SDK."""
         name = f"{self.tap_name}--{self.name}"
-        pages = self._synced(writes=False)
-        for manifest in manifests(
-            pages, name, batch_config, self.effective_schema, lambda crumb: bool(self.mask[crumb])
-        ):
-            yield batch_config.encoding, manifest
+        schema = self.effective_schema
+        with closing(self._synced(writes=False)) as pages:
+            for manifest in manifests(pages, name, batch_config, schema, self._is_selected):
+                yield batch_config.encoding, manifest
+
+    def _is_selected(self, breadcrumb: tuple[str, ...]) -> bool:
+        return bool(self.mask[breadcrumb])
 
     def _synced(self, *, writes: bool) -> Generator[list[Record], None, None]:
         """The records of all accounts, page by page; as messages too where it `writes`."""
@@ -224,7 +226,7 @@ class ApiStream(Stream):
         """
         job = self._job(connection)
         job.writes_state = writes_state
-        cleaner = Cleaner(self.effective_schema, lambda crumb: bool(self.mask[crumb]))
+        cleaner = Cleaner(self.effective_schema, self._is_selected)
         started = time.monotonic()
         bar = tqdm(desc=self.name, unit=" records", disable=None, leave=False)
         try:

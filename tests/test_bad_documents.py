@@ -119,7 +119,9 @@ def test_a_catalog_that_leads_to_nothing_is_warned_of(
     assert (outcome.status, outcome.told("WARNING")) == (0, [says])
 
 
-@pytest.mark.parametrize("document", ["", "{", "[]", '"x"', "null", "7", '{"streams"', "\0"])
+@pytest.mark.parametrize(
+    "document", ["", "{", "[]", '"x"', "null", "7", '{"streams"', "\0", "[" * 100_000], ids=range(9)
+)
 @pytest.mark.parametrize("name", ["state", "catalog"])
 def test_a_file_that_holds_no_object_is_refused(name: str, document: str, tmp_path: Path) -> None:
     """The answer names the option."""
@@ -168,6 +170,15 @@ def bookmark(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
         (bookmark(replication_key_value="2999-01-01T00:00:00Z"), "for a lies in the future"),
         (bookmark(replication_key_value="yesterday"), "for a is no time; remove it"),
         (bookmark(replication_key_value=1769846400), "for a is no time; remove it"),
+        (bookmark(replication_key_value="0001-01-01T00:00:00Z"), "for a is no time; remove it"),
+        (bookmark(overlap=None), "for a is not one of this tap; remove it"),
+        (bookmark(overlap=[1]), "for a is not one of this tap; remove it"),
+        (bookmark(start_date=7), "for a is not one of this tap; remove it"),
+        (bookmark(feeds={LISTS: {"told": 7}}), "for a is not one of this tap; remove it"),
+        (
+            bookmark(feeds={LISTS: {"replication_key_value": 7}}),
+            "for a is not one of this tap; remove it",
+        ),
         (bookmark(replication_key="send_time"), "for a is one of another column; remove it"),
     ],
 )
@@ -196,7 +207,19 @@ def test_a_file_that_is_missing_is_named(option: str, tmp_path: Path) -> None:
     check_refusal(outcome, option, "gone.json", "No such file")
 
 
-@pytest.mark.parametrize("document", ["", "{", "[]", '[["mailchimp_api_key", "k-us6"]]', "null"])
+@pytest.mark.parametrize(
+    "document",
+    [
+        "",
+        "{",
+        "[]",
+        '[["mailchimp_api_key", "k-us6"]]',
+        "null",
+        '{"mailchimp_api_key": "k-us6", "lookback_minutes": NaN}',
+        "[" * 100_000,
+    ],
+    ids=range(7),
+)
 @pytest.mark.parametrize("more", [[], ["--discover"], ["--test"]])
 def test_a_configuration_that_is_no_object_is_refused(
     document: str, more: list[str], tmp_path: Path

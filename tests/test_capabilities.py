@@ -66,6 +66,31 @@ def test_a_map_renames_filters_and_computes(still: Sandbox, tmp_path: Path) -> N
     assert "name" not in schema["schema"]["properties"]
 
 
+@pytest.mark.parametrize("is_in_environment", [False, True])
+def test_a_map_computes_with_a_fraction(
+    is_in_environment: bool,  # noqa: FBT001
+    still: Sandbox,
+    tmp_path: Path,
+) -> None:
+    """What `stream_map_config` holds may be any number, in a file and in the environment."""
+    settings = {
+        **still.config(),
+        "stream_maps": {LISTS: {"id": "id", "rate": "float(config['rate']) * 2"}},
+        "stream_map_config": {"rate": 1.5},
+    }
+    (tmp_path / "config.json").write_text("{}" if is_in_environment else json.dumps(settings))
+    (tmp_path / "catalog.json").write_text(json.dumps(catalog_of(LISTS)))
+    arguments = ["--config=config.json", "--catalog=catalog.json"]
+    environment = {}
+    if is_in_environment:
+        arguments.append("--config=ENV")
+        for name, value in settings.items():
+            text = value if isinstance(value, str) else json.dumps(value)
+            environment[f"TAP_REPLIES_{name.upper()}"] = text
+    found = good(forked(*arguments, folder=tmp_path, environment=environment))
+    assert {row["rate"] for row in found.records[LISTS]} == {3}
+
+
 def test_a_map_may_be_for_many_streams(still: Sandbox, tmp_path: Path) -> None:
     """A pattern maps the selected streams, and does not mind those that are not."""
     maps = {"mailchimp_*": {"vendor": "'mailchimp'"}}

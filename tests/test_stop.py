@@ -7,6 +7,8 @@ import gzip
 import json
 import signal
 import struct
+import subprocess
+import sys
 import termios
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,6 +127,27 @@ def test_a_closed_pipe_ends_the_run(tmp_path: Path, sandbox: Sandbox, lines: int
     assert sandbox.stats()["total"] - before <= 4
     assert running.log.count(NOBODY_READS) == 1
     assert "Traceback" not in running.log
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        (">/dev/full", "No space left on device"),
+        ("1</dev/null", "Bad file descriptor"),
+        (">&-", "it is closed"),
+    ],
+)
+def test_an_output_that_cannot_be_written(
+    place: str, says: str, tmp_path: Path, still: Sandbox
+) -> None:
+    """A full disk below the output ends the run in one line that says so."""
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(still.config()))
+    command = f'exec "{sys.executable}" -m tap_replies --config "{config}" {place}'
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.count(f"The standard output cannot be written ({says}); make room") == 1
+    assert "Traceback" not in done.stderr
 
 
 def test_a_signal_after_the_target_died(tmp_path: Path, sandbox: Sandbox) -> None:
