@@ -33,6 +33,10 @@ NOT_REMEMBERED: dict[str, Callable[[int], Shape]] = {
         {"conversations": rows // PART, "messages": 1},
         {"messages": PART},
     ),
+    "mailchimp_unsubscribes": lambda rows: (
+        {"lists": 1, "campaigns": rows // PART, "unsubscribes": 1},
+        {"unsubscribes": PART},
+    ),
 }
 """Streams of many lists, of which each is forgotten at its end."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from clock import ScriptedClock, tap_with
-from support import asked, catalog_of, emitted, held, sync
+from support import TRUTH_COLUMNS, asked, catalog_of, emitted, held, sync
 
 from tap_replies.fan_out import fan_out
 from tap_replies.limits import Limiter
@@ -39,6 +39,17 @@ def test_as_many_at_once_as_allowed(pages: Sandbox, most: int) -> None:
     assert run.failures == []
     assert emitted(run.records[OPT_OUTS], OPT_OUTS) == held(pages, OPT_OUTS)
     assert pages.stats()["most_in_flight"] == most
+
+
+def test_ten_connections_are_never_one_too_many(pages: Sandbox) -> None:
+    """Mailchimp, which refuses the eleventh request at once, refuses none, whatever is read."""
+    pages.control(latency_ms=20)
+    everything = catalog_of("accounts", *TRUTH_COLUMNS, "replies")
+    run = sync({**pages.config(), "max_connections": 10}, catalog=everything)
+    assert run.failures == []
+    assert pages.stats()["statuses"].keys() == {"200"}
+    mailchimp = pages.world.mailchimp[0].name
+    assert pages.stats()["most_in_flight_by_account"][mailchimp] == 10
 
 
 def test_a_fan_out_asks_for_each_parent_once() -> None:
