@@ -28,13 +28,13 @@ def state_bytes(outcome: Outcome) -> int:
     return max(len(line) for line in outcome.lines if line.startswith(b'{"type":"STATE"'))
 
 
-def measured(size: str, counts: Sequence[int], *streams: str) -> Iterator[tuple[str, Outcome]]:
+def measured(size: str, counts: Sequence[int], *streams: str) -> Iterator[tuple[str, int, Outcome]]:
     """Each stream at each size of the sandbox; at the first one three times, as that is short."""
     for count in counts:
         with server(**{size: count, "messages": 1, "unsubscribes": 1}) as place:
             for stream in streams:
                 rounds = 3 if count == counts[0] else 1
-                yield stream, fastest(tap(place, [stream]) for _ in range(rounds))
+                yield stream, count, fastest(tap(place, [stream]) for _ in range(rounds))
 
 
 def figures() -> Iterator[Figure]:
@@ -46,8 +46,7 @@ def figures() -> Iterator[Figure]:
         measured("conversations", PARENTS, RECORDS, MESSAGES),
         measured("campaigns", FEWER, OPT_OUTS),
     )
-    for stream, outcome in outcomes:
-        count = PARENTS[len(times[stream])]
+    for stream, count, outcome in outcomes:
         times[stream].append(outcome.seconds / count * 1e6)
         states[stream].append(state_bytes(outcome))
         case = f"time per {each[stream]} at {count:,}"

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tap_replies import privacy
 from tap_replies.errors import masked
-from tap_replies.settings import all_settings, configured, texts, types_of, value_problem
+from tap_replies.settings import all_settings, configured, parsed, texts, types_of, value_problem
 from tap_replies.times import utc
 
 if TYPE_CHECKING:
@@ -169,7 +168,7 @@ def environment_problems(
             if "integer" in types:
                 int(text)
             elif "object" in types or "array" in types:
-                json.loads(text)
+                parsed(text)
         except ValueError:
             kind = "a whole number" if "integer" in types else "JSON"
             yield f"{name}: the environment variable {variable} must hold {kind}"

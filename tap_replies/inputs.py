@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import json
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from singer_sdk.singerlib import Catalog
 
+from tap_replies.settings import parsed
 from tap_replies.stream import ApiStream
-from tap_replies.times import EPOCH, utc
+from tap_replies.times import utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 REMEDY = "remove it from the state, or start without a state"
 
 VALUE = "replication_key_value"
-TEXTS = (VALUE, "overlap", "told", "filters", "start_date")
-"""What a bookmark keeps that readings of all streams look at."""
+TEXTS = ("overlap", "told", "filters", "start_date")
+"""What a bookmark keeps beside its moment, and readings of all streams look at."""
 
 LATEST = timedelta(days=1)
 """How far ahead a bookmark may lie: further than any clock is wrong."""
@@ -40,17 +40,12 @@ def name_of(kind: type[ApiStream]) -> str:
 def file_problem(name: str) -> str | None:
     """What is wrong with a file of settings, if anything."""
     try:
-        document = json.loads(Path(name).read_text("utf-8"), parse_constant=_refuse)
+        document = parsed(Path(name).read_text("utf-8"))
     except OSError as error:
         return f"{name} cannot be read ({error.strerror}); name a file, or ENV"
-    except (ValueError, RecursionError):
+    except ValueError:
         document = None
     return None if isinstance(document, dict) else f"{name} must hold a JSON object of settings"
-
-
-def _refuse(constant: str) -> NoReturn:
-    """`NaN` and infinities are no JSON, whatever Python says."""
-    raise ValueError(constant)
 
 
 def is_catalog(document: dict[str, Any]) -> bool:
@@ -146,7 +141,9 @@ def state_problems(
         if name not in kinds:
             yield f"state: there is no stream {name!r}{_nearest(name, kinds)}; {REMEDY}"
             continue
-        partitions = entry.get("partitions", []) if isinstance(entry, dict) else None
+        partitions = (
+            entry.get("partitions", []) if isinstance(entry, dict) and _is_own(entry) else None
+        )
         if not isinstance(partitions, list):
             yield f"state: the bookmark of {name} is not one of this tap; {REMEDY}"
             continue
@@ -177,24 +174,31 @@ def _bookmark_problems(
         yield f"state: a bookmark of {name} names no {' and no '.join(lacking)}; {REMEDY}"
     elif context.keys() - kind.context_keys:
         yield f"state: the bookmark of {name} for {account} is of more than an account; {REMEDY}"
-    elif bookmark.get("replication_key") not in {None, kind.replication_key}:
+    elif (bookmark.get("replication_key") or kind.replication_key) != kind.replication_key:
         yield f"state: the bookmark of {name} for {account} is one of another column; {REMEDY}"
-    elif not _has_texts(bookmark):
+    elif not _is_own(bookmark):
         yield f"state: the bookmark of {name} for {account} is not one of this tap; {REMEDY}"
     elif value is not None:
         moment = utc(value) if isinstance(value, str) else None
-        if moment is None or moment < EPOCH:
+        if moment is None:
             yield f"state: the bookmark of {name} for {account} is no time; {REMEDY}"
         elif datetime.fromisoformat(moment) - datetime.fromisoformat(now) > LATEST:
             yield f"state: the bookmark of {name} for {account} lies in the future; {REMEDY}"
 
 
-def _has_texts(bookmark: Mapping[str, Any]) -> bool:
-    """Whether what a bookmark keeps beside its moment is text, and all that it keeps of feeds."""
-    feeds = bookmark.get("feeds")
-    nested = feeds.values() if isinstance(feeds, dict) else ()
-    kept = [{**bookmark, VALUE: ""}, *(each for each in nested if isinstance(each, dict))]
-    return all(isinstance(each.get(name, ""), str) for each in kept for name in TEXTS)
+def _is_own(bookmark: Mapping[str, Any]) -> bool:
+    """Whether what is kept beside a moment has the form in which this tap, or the SDK, keeps it."""
+    feeds, markers = bookmark.get("feeds"), bookmark.get("progress_markers", {})
+    noted = feeds.values() if isinstance(feeds, dict) else ()
+    return (
+        isinstance(markers, dict)
+        and _are_texts(bookmark, TEXTS)
+        and all(isinstance(each, dict) and _are_texts(each, (VALUE, *TEXTS)) for each in noted)
+    )
+
+
+def _are_texts(values: Mapping[str, Any], names: Iterable[str]) -> bool:
+    return all(isinstance(values.get(name, ""), str) for name in names)
 
 
 def only_problems(

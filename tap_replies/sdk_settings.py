@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 BATCH_FORM = (
     "batch_config: must be an object with `encoding` (`format` jsonl or parquet, `compression` "
-    "gzip or none), `storage` (`root`, such as file:///tmp/batches, and maybe `prefix`, without a "
-    "slash) and maybe `batch_size` (1 or more)"
+    "gzip or none), `storage` (`root`, such as file:///tmp/batches) and maybe `batch_size` (1 or "
+    "more)"
 )
 NO_PYARROW = (
     "batch_config: the format parquet needs the extra `parquet`, which is not installed; add it "
@@ -70,7 +70,6 @@ def _batch_problems(config: Mapping[str, Any]) -> Iterator[str]:
             and encoding.compression in {"gzip", "none", None}
             and type(batches.batch_size) is int
             and batches.batch_size > 0
-            and "/" not in (batches.storage.prefix or "")
         )
     except (TypeError, ValueError, AttributeError):
         is_known = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tap_replies.common_settings import COMMON
 from tap_replies.errors import masked
@@ -133,7 +133,7 @@ def configured(config: Mapping[str, Any], sources: Sequence[Source]) -> Iterator
 def _entries(accounts: Any) -> list[Any]:  # noqa: ANN401 - whatever the user wrote
     if isinstance(accounts, str):
         try:
-            accounts = json.loads(accounts) if accounts.strip() else None
+            accounts = parsed(accounts) if accounts.strip() else None
         except ValueError:
             msg = "accounts: is text that is not JSON; write an array of objects"
             raise ValueError(msg) from None
@@ -158,20 +158,42 @@ def value_problem(name: str, setting: Setting, value: Any) -> str | None:  # noq
     """What is wrong with a value, without quoting it: it may be a secret."""
     if value is None:
         return None
+    problem = _form_problem(setting, value) or _range_problem(setting, value)
+    return f"{name}: {problem}" if problem else None
+
+
+def _form_problem(setting: Setting, value: Any) -> str | None:  # noqa: ANN401
     wanted = " or ".join(WORDS[kind][1] for kind in types_of(setting))
     is_kind = any(isinstance(value, WORDS[kind][0]) for kind in types_of(setting))
     if not is_kind or (isinstance(value, bool) and "boolean" not in types_of(setting)):
-        return f"{name}: must be {wanted}"
-    allowed, least, most = setting.allowed, setting.minimum, setting.maximum
-    for is_wrong, words in (
-        (not is_text(value), f"{HALF_CHARACTER}; write it anew"),
-        (allowed and value not in allowed, f"must be one of {', '.join(allowed or ())}"),
-        (least is not None and value < least, f"must be {least} or more"),
-        (most is not None and value > most, f"must be {most} or less"),
-    ):
-        if is_wrong:
-            return f"{name}: {words}"
+        return f"must be {wanted}"
+    return None if is_text(value) else f"{HALF_CHARACTER}; write it anew"
+
+
+def _range_problem(setting: Setting, value: Any) -> str | None:  # noqa: ANN401
+    if setting.allowed and value not in setting.allowed:
+        return f"must be one of {', '.join(setting.allowed)}"
+    if setting.minimum is not None and value < setting.minimum:
+        return f"must be {setting.minimum} or more"
+    if setting.maximum is not None and value > setting.maximum:
+        return f"must be {setting.maximum} or less"
     return None
+
+
+def parsed(text: str) -> Any:  # noqa: ANN401 - any JSON
+    """A JSON text, without the NaN and the infinities that Python takes and the SDK does not.
+
+    Raises:
+        ValueError: It is not JSON, or nested too deep to be read.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
 
 
 def texts(config: Mapping[str, Any], name: str) -> list[str]:
@@ -183,7 +205,7 @@ def texts(config: Mapping[str, Any], name: str) -> list[str]:
     value = config.get(name)
     if isinstance(value, str):
         try:
-            value = json.loads(value) if value.strip() else None
+            value = parsed(value) if value.strip() else None
         except ValueError:
             msg = f"{name}: is text that is not JSON; write an array of texts"
             raise ValueError(msg) from None

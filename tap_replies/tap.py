@@ -73,7 +73,7 @@ class TapReplies(Tap):
         self._reads_environment = bool(options.get("parse_env_config"))
         try:
             super().__init__(**options)
-        except ValueError:
+        except (ValueError, RecursionError):
             command.refuse(self._environment_problems())
             raise
         if self.input_catalog is not None:

@@ -238,7 +238,7 @@ def test_a_folder_that_cannot_be_written(form: str, still: Sandbox, tmp_path: Pa
     assert Messages.of(messages).bookmark(SAID) is None
 
 
-@pytest.mark.parametrize("stream", [THREADS, SAID, LETTERS])
+@pytest.mark.parametrize("stream", [SAID, LETTERS])
 def test_a_folder_that_cannot_be_written_leaves_nothing_behind(
     stream: str, still: Sandbox, tmp_path: Path
 ) -> None:

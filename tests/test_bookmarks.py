@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from support import Messages, Record, instant
+from support import Messages, Record, catalog_of, instant
 from then import NOW, run
 
 from tap_replies.sandbox import Sandbox
@@ -204,3 +204,18 @@ def test_an_edit_within_the_overlap_arrives_once(then: Sandbox) -> None:
             [edited[stream][key] for key in keys[stream]]
         ], stream
     assert nothing(run(then, second.state))
+
+
+def test_a_bookmark_of_a_time_before_computers() -> None:
+    """Where every row has an odd date, the next run takes the bookmark, and a new row comes."""
+    moment = "1969-12-31T23:59:59+00:00"
+    stream, catalog = "mailchimp_campaigns", catalog_of("mailchimp_campaigns")
+    with Sandbox(now=NOW, campaigns=2) as sandbox:
+        campaigns = [row["id"] for row in run(sandbox, None, catalog).records[stream]]
+        for campaign in campaigns:
+            sandbox.mutate(_edited("mailchimp.campaigns", campaign, create_time=moment))
+        first = run(sandbox, None, catalog)
+        assert {row["id"] for row in first.records[stream]} == set(campaigns)
+        sandbox.mutate(_edited("mailchimp.campaigns", campaigns[0], create_time=NOW))
+        second = run(sandbox, first.state, catalog)
+        assert [row["id"] for row in second.records[stream]] == campaigns[:1]

@@ -24,7 +24,7 @@ def account(server: Listener, folder: Path, scheme: str = "http") -> str:
     """The one account that a run finds at a server."""
     settings = MC | {
         "mailchimp_api_url": f"{scheme}://{server.address}",
-        "request_timeout": 5,
+        "request_timeout": 30,
         "retry_seconds": 60,
     }
     outcome = run(settings, folder, environment={"REQUESTS_CA_BUNDLE": str(SELF_SIGNED)})

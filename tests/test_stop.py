@@ -144,7 +144,9 @@ def test_an_output_that_cannot_be_written(
     config = tmp_path / "config.json"
     config.write_text(json.dumps(still.config()))
     command = f'exec "{sys.executable}" -m tap_replies --config "{config}" {place}'
-    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], capture_output=True, text=True, check=False, timeout=HANGS
+    )
     assert done.returncode == 1, done.stderr
     assert done.stderr.count(f"The standard output cannot be written ({says}); make room") == 1
     assert "Traceback" not in done.stderr
