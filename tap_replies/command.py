@@ -7,8 +7,9 @@ import ctypes
 import gc
 import json
 import logging
+import os
 import sys
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from singer_sdk.exceptions import ConfigValidationError
 
@@ -52,6 +53,31 @@ def reporting(ctx: click.Context) -> Iterator[None]:
         for message in error.errors:
             logger.error(message)  # noqa: TRY400 - the user's mistake, no traceback
         ctx.exit(1)
+
+
+@contextlib.contextmanager
+def printing() -> Iterator[None]:
+    """Tell that the output cannot be written, where the SDK prints to it and lets the error go."""
+    if sys.stdout is None:  # Python makes none of a descriptor that is closed
+        _refuse_output("it is closed")
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it has seen enough
+        raise
+    except OSError as error:
+        # What is left of it would be tried again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _refuse_output(error.strerror)
+
+
+def _refuse_output(why: str | None) -> NoReturn:
+    logger.error(
+        "The standard output cannot be written (%s); make room there, or choose another", why
+    )
+    sys.exit(1)
 
 
 def document(name: str, stream: IO[str] | None) -> dict[str, Any] | None:

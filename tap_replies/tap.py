@@ -233,7 +233,8 @@ class TapReplies(Tap):
     ) -> None:
         """Run the tap; the exit status tells whether everything was read."""
         if about:
-            cls.print_about(about_format)
+            with command.printing():
+                cls.print_about(about_format)
             return
         logger.info("%s %s", cls.name, cls.plugin_version)
         tap = cls._from_command_line(config, state, catalog)
@@ -254,7 +255,7 @@ class TapReplies(Tap):
     @override
     def cb_discover(cls, ctx: click.Context, param: click.Option, value: bool) -> None:
         """`--discover` writes the catalog."""
-        with command.reporting(ctx):
+        with command.reporting(ctx), command.printing():
             super().cb_discover(ctx, param, value)
 
     @classmethod
@@ -266,10 +267,9 @@ class TapReplies(Tap):
         if value not in {"all", "schema"}:
             raise click.BadParameter("must be all, which is the default, or schema")
         is_schema = value == "schema"
+        config = ctx.params["config"]
         with command.reporting(ctx):
-            tap = cls._from_command_line(
-                ctx.params["config"], None, None, needs_account=not is_schema
-            )
+            tap = cls._from_command_line(config, None, None, needs_account=not is_schema)
         tap.finish(tap.write_schemas if is_schema else tap.run_connection_test)
         ctx.exit()
 

@@ -129,6 +129,7 @@ def test_a_closed_pipe_ends_the_run(tmp_path: Path, sandbox: Sandbox, lines: int
     assert "Traceback" not in running.log
 
 
+@pytest.mark.parametrize("what", ["", "--discover", "--about", "--about --format=json"])
 @pytest.mark.parametrize(
     ("place", "says"),
     [
@@ -138,18 +139,33 @@ def test_a_closed_pipe_ends_the_run(tmp_path: Path, sandbox: Sandbox, lines: int
     ],
 )
 def test_an_output_that_cannot_be_written(
-    place: str, says: str, tmp_path: Path, still: Sandbox
+    place: str, says: str, what: str, tmp_path: Path, still: Sandbox
 ) -> None:
-    """A full disk below the output ends the run in one line that says so."""
+    """A full disk below the output ends the command in one line that says so."""
     config = tmp_path / "config.json"
     config.write_text(json.dumps(still.config()))
-    command = f'exec "{sys.executable}" -m tap_replies --config "{config}" {place}'
+    command = f'exec "{sys.executable}" -m tap_replies --config "{config}" {what} {place}'
     done = subprocess.run(
         ["/bin/sh", "-c", command], capture_output=True, text=True, check=False, timeout=HANGS
     )
     assert done.returncode == 1, done.stderr
     assert done.stderr.count(f"The standard output cannot be written ({says}); make room") == 1
     assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_a_catalog_that_is_not_read_to_its_end() -> None:
+    """Whoever reads only the beginning of the catalog sees no error."""
+    command = [sys.executable, "-m", "tap_replies", "--discover"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert running.stdout.read(1) == b"{"
+        running.stdout.close()
+        log = running.stderr.read().decode()
+    assert running.returncode == 1
+    assert "ERROR" not in log
+    assert "Traceback" not in log
 
 
 def test_a_signal_after_the_target_died(tmp_path: Path, sandbox: Sandbox) -> None:
