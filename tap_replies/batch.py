@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property, partial
 from itertools import count
+from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, cast
 from uuid import uuid4
 
 from tap_replies.contents import Lines, Parquet
@@ -72,6 +75,30 @@ class Packer:
             sys.setswitchinterval(usual)
 
 
+@contextmanager
+def _opened(storage: StorageTarget, name: str) -> Iterator[IO[bytes]]:
+    """A file to be written, which nobody sees before it is whole.
+
+    The SDK puts files together where the system has its temporary ones. That may be another disk:
+    then they are copied, and seen, bit by bit, and what cannot be copied is left there.
+    """
+    root = storage._root_path  # noqa: SLF001 - the one place that knows its kind
+    if not isinstance(root, os.PathLike):
+        with storage.open(name, "wb") as file:
+            yield file
+        return
+    place = Path(root, name)
+    part = place.with_name(f".{place.name}.part")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(place)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
 class File:
     """A file that a BATCH message is to name, put together while more records are read."""
 
@@ -86,7 +113,7 @@ class File:
         """Name it; it is full once it has no room for more records."""
         self.url = storage.get_url(name)
         self.room = room
-        self._open = partial(storage.open, name, "wb")
+        self._open = partial(_opened, storage, name)
         self._begin = begin
         self._packer = packer
         self._lines = memoryview(b"")
@@ -180,6 +207,8 @@ def manifests(
     named as the SDK names them.
     """
     storage = config.storage
+    if "://" not in storage.root:  # in its address, readers would not find what is written as %20
+        storage = replace(storage, root=f"file://{Path(storage.root).absolute()}")
     is_zipped = config.encoding.compression == "gzip"
     stem = f"{storage.prefix or ''}{name}-{uuid4()}"
     begin: Callable[[], Content]

@@ -5,16 +5,17 @@ from __future__ import annotations
 import difflib
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk.singerlib import Catalog
 
+from tap_replies.fields import kind_of
 from tap_replies.settings import parsed
 from tap_replies.stream import ApiStream
 from tap_replies.times import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from singer_sdk.mapper import PluginMapper
     from singer_sdk.singerlib.catalog import CatalogEntry
@@ -26,6 +27,8 @@ REMEDY = "remove it from the state, or start without a state"
 VALUE = "replication_key_value"
 TEXTS = ("overlap", "told", "filters", "start_date")
 """What a bookmark keeps beside its moment, and readings of all streams look at."""
+
+KINDS = frozenset({"string", "integer", "number", "boolean", "object", "array"})
 
 LATEST = timedelta(days=1)
 """How far ahead a bookmark may lie: further than any clock is wrong."""
@@ -99,7 +102,10 @@ def catalog_problems(catalog: Catalog, kinds: Kinds) -> Iterator[str]:
             continue
         name = entry.tap_stream_id
         if name not in kinds:
-            yield f"catalog: there is no stream {name!r}{_nearest(name, kinds)}"
+            yield f"catalog: there is no stream {name!r}{_nearest(str(name), kinds)}"
+            continue
+        if entry.stream not in (None, name):
+            yield f"catalog: `stream` of {name} is another; write it so too, or use stream_maps"
             continue
         if not isinstance(entry.schema.properties, dict):
             yield f"catalog: {name} has no schema; run --discover again"
@@ -110,18 +116,51 @@ def catalog_problems(catalog: Catalog, kinds: Kinds) -> Iterator[str]:
             for crumb, metadata in entry.metadata.items()
             if len(crumb) == 2 and metadata.selected  # noqa: PLR2004 - ("properties", name)
         }
-        keys = entry.key_properties or ()
+        keys = entry.key_properties or []
+        if not isinstance(keys, list | tuple) or not all(isinstance(key, str) for key in keys):
+            yield f"catalog: key_properties of {name} must be a list of columns"
+            continue
+        yield from _column_problems(kinds[name], entry.schema.to_dict())
         for column in sorted({*selected, *entry.schema.properties, *keys}):
             if column not in columns:
                 near = _nearest(column, columns)
                 yield f"catalog: {name} has no column {column!r}{near}; run --discover again"
         key = kinds[name].replication_key
         own = key if isinstance(key, str) else None
-        if entry.replication_key not in {None, own}:
+        if entry.replication_key not in (None, own):
             yield (
                 f"catalog: {name} cannot be replicated by {entry.replication_key!r}, "
                 f"{f'only by {own}' if own else 'it is read whole'}; run --discover again"
             )
+
+
+def _column_problems(kind: type[ApiStream], schema: Mapping[str, Any]) -> Iterator[str]:
+    """What of a schema cannot be written, or would make rows lose what tells them apart."""
+    own = kind.declared()["properties"]
+    fixed = {*cast("Sequence[str]", kind.primary_keys), kind.replication_key}
+    for column, definition in schema["properties"].items():
+        what = f"catalog: {name_of(kind)}.{column}"
+        if not _is_definition(definition):
+            yield f"{what} has no type that could be written; run --discover again"
+        elif column in fixed and column in own:
+            wanted = kind_of(own[column])
+            if kind_of(definition) != wanted:
+                yield f"{what} must stay a {wanted}; run --discover again"
+
+
+def _is_definition(definition: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Whether records can be made to fit: by one type, of objects and arrays all the way down."""
+    kinds = definition.get("type") if isinstance(definition, dict) else None
+    names = [kinds] if isinstance(kinds, str) else kinds
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return False
+    found = {*names} - {"null"}
+    if not found or not found <= KINDS:
+        return False
+    if "object" in found:
+        columns = definition.get("properties")
+        return isinstance(columns, dict) and all(map(_is_definition, columns.values()))
+    return "array" not in found or _is_definition(definition.get("items"))
 
 
 def state_problems(
@@ -168,7 +207,6 @@ def _bookmark_problems(
     context = bookmark.get("context")
     context = context if isinstance(context, dict) else {}
     account = context.get("account_id")
-    value = bookmark.get(VALUE)
     lacking = [key for key in sorted(kind.context_keys) if not isinstance(context.get(key), str)]
     if lacking:
         yield f"state: a bookmark of {name} names no {' and no '.join(lacking)}; {REMEDY}"
@@ -178,12 +216,14 @@ def _bookmark_problems(
         yield f"state: the bookmark of {name} for {account} is one of another column; {REMEDY}"
     elif not _is_own(bookmark):
         yield f"state: the bookmark of {name} for {account} is not one of this tap; {REMEDY}"
-    elif value is not None:
-        moment = utc(value) if isinstance(value, str) else None
-        if moment is None:
-            yield f"state: the bookmark of {name} for {account} is no time; {REMEDY}"
-        elif datetime.fromisoformat(moment) - datetime.fromisoformat(now) > LATEST:
-            yield f"state: the bookmark of {name} for {account} lies in the future; {REMEDY}"
+    else:
+        feeds = bookmark.get("feeds") or {}
+        for value in [each.get(VALUE) for each in (bookmark, *feeds.values())]:
+            moment = utc(value) if isinstance(value, str) else now
+            if value is not None and (not isinstance(value, str) or moment is None):
+                yield f"state: the bookmark of {name} for {account} is no time; {REMEDY}"
+            elif moment and datetime.fromisoformat(moment) - datetime.fromisoformat(now) > LATEST:
+                yield f"state: the bookmark of {name} for {account} lies in the future; {REMEDY}"
 
 
 def _is_own(bookmark: Mapping[str, Any]) -> bool:

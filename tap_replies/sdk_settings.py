@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fnmatch
 import importlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk.exceptions import MappingError
 from singer_sdk.helpers._batch import BatchConfig
 
 from tap_replies.errors import masked
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 
 BATCH_FORM = (
     "batch_config: must be an object with `encoding` (`format` jsonl or parquet, `compression` "
-    "gzip or none), `storage` (`root`, such as file:///tmp/batches) and maybe `batch_size` (1 or "
-    "more)"
+    "gzip or none), `storage` (`root`, such as file:///tmp/batches, and maybe `prefix`, a text) "
+    "and maybe `batch_size` (1 or more)"
 )
 NO_PYARROW = (
     "batch_config: the format parquet needs the extra `parquet`, which is not installed; add it "
@@ -41,6 +43,13 @@ def problems(
     return found
 
 
+def mapper_problem(error: Exception) -> str:
+    """What is wrong with the settings from which the SDK could make no mapper."""
+    if isinstance(error, MappingError):
+        return f"stream_maps: {error}"
+    return f"flattening_enabled: {error}; raise flattening_max_key_length, or remove it"
+
+
 def _map_problems(maps: Mapping[str, Any], streams: Collection[str]) -> Iterator[str]:
     for name, definition in maps.items():
         if name == "__else__":
@@ -49,9 +58,10 @@ def _map_problems(maps: Mapping[str, Any], streams: Collection[str]) -> Iterator
         if definition not in (None, "__NULL__") and not isinstance(definition, dict):
             yield f"stream_maps: {name} must be an object, or null to leave the stream out"
         for column, expression in columns.items():
-            wanted = list if column == "__key_properties__" else str
-            if expression is not None and not isinstance(expression, wanted):
-                kind = "a list of columns" if wanted is list else "a text"
+            is_keys = column == "__key_properties__"
+            kind, parts = ("a list of columns", expression) if is_keys else ("a text", [expression])
+            is_text = isinstance(parts, list) and all(isinstance(part, str) for part in parts)
+            if expression is not None and not is_text:
                 yield f"stream_maps: {name}.{column} must be {kind}, or null"
         source = columns.get("__source__", name)
         if isinstance(source, str) and not fnmatch.filter(streams, source):
@@ -63,13 +73,15 @@ def _batch_problems(config: Mapping[str, Any]) -> Iterator[str]:
         return
     try:
         batches = BatchConfig.from_dict(wanted)
-        root = batches.storage._root_path  # noqa: SLF001 - the one place that knows its kind
+        with suppress(ImportError):  # told below
+            _ = batches.storage._root_path  # noqa: SLF001 - the one place that knows its kind
         encoding = batches.encoding
         is_known = (
             encoding.format in {"jsonl", "parquet"}
             and encoding.compression in {"gzip", "none", None}
             and type(batches.batch_size) is int
             and batches.batch_size > 0
+            and isinstance(batches.storage.prefix, str | None)
         )
     except (TypeError, ValueError, AttributeError):
         is_known = False
@@ -87,6 +99,6 @@ def _batch_problems(config: Mapping[str, Any]) -> Iterator[str]:
         if config.get(name):
             yield f"batch_config: batch files take no notice of {name}; remove one of the two"
     try:
-        _ = root.fs
+        _ = batches.storage._root_path.fs  # noqa: SLF001 - see above
     except (ImportError, OSError, ValueError) as error:
         yield f"batch_config: storage.root cannot be used ({masked(str(error))})"

@@ -167,6 +167,8 @@ def _form_problem(setting: Setting, value: Any) -> str | None:  # noqa: ANN401
     is_kind = any(isinstance(value, WORDS[kind][0]) for kind in types_of(setting))
     if not is_kind or (isinstance(value, bool) and "boolean" not in types_of(setting)):
         return f"must be {wanted}"
+    if isinstance(value, str) and "\0" in value:
+        return "holds U+0000, which no database takes; write it anew"
     return None if is_text(value) else f"{HALF_CHARACTER}; write it anew"
 
 

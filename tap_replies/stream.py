@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections import Counter
 from contextlib import closing
@@ -228,7 +229,7 @@ class ApiStream(Stream):
         job.writes_state = writes_state
         cleaner = Cleaner(self.effective_schema, self._is_selected)
         started = time.monotonic()
-        bar = tqdm(desc=self.name, unit=" records", disable=None, leave=False)
+        bar = tqdm(desc=self.name, unit=" records", disable=not sys.stderr or None, leave=False)
         try:
             with closing(self._pages(job, cleaner)) as pages, bar:
                 for records in pages:

@@ -132,8 +132,8 @@ class TapReplies(Tap):
         try:
             PluginBase.setup_mapper(self)
             inputs.register(self.mapper, self.catalog, kinds)
-        except MappingError as error:
-            command.refuse([f"stream_maps: {error}"])
+        except (MappingError, ValueError) as error:
+            command.refuse([sdk_settings.mapper_problem(error)])
 
     @classmethod
     def _environment_problems(cls) -> list[str]:

@@ -1,12 +1,12 @@
-"""A bad catalog, state, configuration file or environment is refused in words, unread."""
+"""A bad state, configuration file or environment is refused in words, unread."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from command_line import Outcome, check_refusal, forked, secrets
+from command_line import check_refusal, forked, secrets
+from documents import CAMPAIGNS, LISTS, SECRETS, SETTINGS, run
 from support import catalog_of
 
 if TYPE_CHECKING:
@@ -16,107 +16,6 @@ if TYPE_CHECKING:
     from tap_replies.sandbox import Sandbox
 
     Change = Callable[[dict[str, Any]], object]
-
-CAMPAIGNS = "mailchimp_campaigns"
-LISTS = "mailchimp_lists"
-SETTINGS = {"mailchimp_api_key": "0123456789abcdef0123456789abcdef-us6"}
-SECRETS = [*SETTINGS.values()]
-
-
-def run(folder: Path, *, config: Any = SETTINGS, **documents: Any) -> Outcome:  # noqa: ANN401
-    """Run the tap with some files; what is not a text is written as JSON."""
-    arguments = []
-    for name, document in {"config": config, **documents}.items():
-        text = document if isinstance(document, str) else json.dumps(document)
-        (folder / name).write_text(text)
-        arguments += [f"--{name}", name]
-    return forked(*arguments, folder=folder)
-
-
-def entry_of(catalog: dict[str, Any], stream: str) -> dict[str, Any]:
-    """A stream's entry in a catalog."""
-    entry: dict[str, Any]
-    [entry] = [each for each in catalog["streams"] if each["tap_stream_id"] == stream]
-    return entry
-
-
-def with_column(entry: dict[str, Any], name: str) -> None:
-    """Select a column."""
-    entry["metadata"].append({"breadcrumb": ["properties", name], "metadata": {"selected": True}})
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (
-            lambda entry: entry.update(tap_stream_id="mailchimp_list", stream="mailchimp_list"),
-            "no stream 'mailchimp_list' (did you mean 'mailchimp_lists'?)",
-        ),
-        (
-            lambda entry: with_column(entry, "nmae"),
-            f"{LISTS} has no column 'nmae' (did you mean 'name'?); run --discover again",
-        ),
-        (
-            lambda entry: entry["schema"]["properties"].update(colour={"type": "string"}),
-            f"{LISTS} has no column 'colour'; run --discover again",
-        ),
-        (
-            lambda entry: entry.update(key_properties=["uuid"]),
-            f"{LISTS} has no column 'uuid'",
-        ),
-        (
-            lambda entry: entry.update(replication_key="name"),
-            f"{LISTS} cannot be replicated by 'name', it is read whole; run --discover again",
-        ),
-        (lambda entry: entry.update(schema={}), f"{LISTS} has no schema; run --discover again"),
-        (lambda entry: entry.update(schema="x"), "is no Singer catalog; let --discover write one"),
-        (lambda entry: entry.pop("tap_stream_id"), "is no Singer catalog"),
-        (lambda entry: entry.update(metadata="x"), "no Singer catalog; let --discover write one"),
-    ],
-)
-def test_a_catalog_of_what_does_not_exist_is_refused(
-    change: Change, says: str, tmp_path: Path
-) -> None:
-    """The answer names the stream or the column, and what comes nearest or what to do."""
-    catalog = catalog_of(LISTS)
-    change(entry_of(catalog, LISTS))
-    outcome = run(tmp_path, catalog=catalog)
-    check_refusal(outcome, "catalog:", says, secret=SECRETS)
-    assert outcome.stdout == ""
-
-
-def test_another_replication_key_is_refused(tmp_path: Path) -> None:
-    """The answer says which one the stream has."""
-    catalog = catalog_of(CAMPAIGNS)
-    entry_of(catalog, CAMPAIGNS)["replication_key"] = "send_time"
-    outcome = run(tmp_path, catalog=catalog)
-    check_refusal(outcome, "catalog:", CAMPAIGNS, "'send_time', only by create_time")
-
-
-def test_what_is_deselected_may_be_odd(still: Sandbox, tmp_path: Path) -> None:
-    """An old catalog with streams that are gone does not matter where they are not selected."""
-    catalog = catalog_of("accounts")
-    entry_of(catalog, LISTS).update(tap_stream_id="gone", stream="gone")
-    assert run(tmp_path, config=still.config(), catalog=catalog).status == 0
-
-
-@pytest.mark.parametrize(
-    ("selected", "says"),
-    [
-        ((), "catalog: selects no stream, so nothing is read"),
-        (
-            ("accounts", "reamaze_messages"),
-            "catalog: no account is configured from which to read reamaze_messages",
-        ),
-    ],
-)
-def test_a_catalog_that_leads_to_nothing_is_warned_of(
-    selected: tuple[str, ...], says: str, still: Sandbox, tmp_path: Path
-) -> None:
-    """Silence could be taken for an empty source."""
-    config = {name: value for name, value in still.config().items() if "mailchimp" in name}
-    outcome = run(tmp_path, config=config, catalog=catalog_of(*selected))
-    assert (outcome.status, outcome.told("WARNING")) == (0, [says])
 
 
 @pytest.mark.parametrize(
@@ -137,12 +36,6 @@ def test_a_file_with_half_a_character_is_refused(name: str, document: str, tmp_p
     says = "the file holds half of a character (a lone surrogate)"
     check_refusal(outcome, f"{name}:", says, "have the tap write it anew")
     assert outcome.stdout == ""
-
-
-@pytest.mark.parametrize("document", [{}, {"streams": "x"}, {"streams": ["x"]}, {"streams": {}}])
-def test_another_object_than_a_catalog_is_refused(document: object, tmp_path: Path) -> None:
-    """The answer says where to get one."""
-    check_refusal(run(tmp_path, catalog=document), "catalog:", "let --discover write one")
 
 
 def bookmark(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
@@ -184,6 +77,11 @@ def bookmark(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
         (
             bookmark(feeds={LISTS: {"replication_key_value": 7}}),
             "for a is not one of this tap; remove it",
+        ),
+        (bookmark(feeds={LISTS: {"replication_key_value": "x"}}), "for a is no time; remove it"),
+        (
+            bookmark(feeds={LISTS: {"replication_key_value": "2999-01-01T00:00:00Z"}}),
+            "for a lies in the future; remove it",
         ),
         (bookmark(replication_key="send_time"), "for a is one of another column; remove it"),
     ],

@@ -226,31 +226,6 @@ def test_jsonl_needs_no_pyarrow(form: str, still: Sandbox, tmp_path: Path) -> No
     assert done.returncode == (form == "parquet"), done.stderr
 
 
-@both
-def test_a_folder_that_cannot_be_written(form: str, still: Sandbox, tmp_path: Path) -> None:
-    """Files that cannot be written fail the run in one line, and no STATE counts their rows."""
-    (tmp_path / "taken").write_text("")
-    config = still.config() | batching(tmp_path / "taken" / "files", form, SIZE)
-    outcome, messages = run(tmp_path, config, [SAID])
-    check_refusal(outcome, "batch_config: ", "storage.root", "Not a directory")
-    assert outcome.status == 1
-    assert not [each for each in messages if each["type"] == "BATCH"]
-    assert Messages.of(messages).bookmark(SAID) is None
-
-
-@pytest.mark.parametrize("stream", [SAID, LETTERS])
-def test_a_folder_that_cannot_be_written_leaves_nothing_behind(
-    stream: str, still: Sandbox, tmp_path: Path
-) -> None:
-    """The process ends in the one line, whatever it was in the midst of reading."""
-    (tmp_path / "taken").write_text("")
-    config = still.config() | batching(tmp_path / "taken" / "files", "jsonl", SIZE)
-    with Running(tmp_path / "run", config, catalog=catalog_of(stream)) as running:
-        assert running.rest() == 1
-    assert running.log.count("storage.root") == 1
-    assert "Traceback" not in running.log
-
-
 def test_postgres_loads_the_files(postgres: Database, still: Sandbox, tmp_path: Path) -> None:
     """A target that takes BATCH messages holds the same rows as from RECORD messages."""
     config = still.config() | batching(tmp_path / "files", "jsonl", SIZE)

@@ -154,6 +154,17 @@ def test_an_output_that_cannot_be_written(
     assert "Exception ignored" not in done.stderr
 
 
+def test_no_log_at_all(tmp_path: Path, still: Sandbox) -> None:
+    """With standard error closed the run goes on all the same."""
+    (tmp_path / "config.json").write_text(json.dumps(still.config()))
+    command = f'exec "{sys.executable}" -m tap_replies --config config.json 2>&-'
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], cwd=tmp_path, stdout=subprocess.PIPE, check=False, timeout=HANGS
+    )
+    assert done.returncode == 0
+    assert b'"RECORD"' in done.stdout
+
+
 def test_a_catalog_that_is_not_read_to_its_end() -> None:
     """Whoever reads only the beginning of the catalog sees no error."""
     command = [sys.executable, "-m", "tap_replies", "--discover"]
