@@ -244,7 +244,7 @@ def test_a_window_of_too_many_messages_is_divided(
     monkeypatch.setattr("tap_replies.loop.STATE_EVERY", 1)
     for name, value in {"windows.WANTED": 200, "windows.MOST": 400, "messages.MOST": 400}.items():
         monkeypatch.setattr(f"tap_replies.sources.reamaze.{name}", value)
-    with Sandbox(now="2026-03-01T12:00:00Z", reamaze_conversations=200, latency_ms=80) as sandbox:
+    with Sandbox(now="2026-03-01T12:00:00Z", reamaze_conversations=200, latency_ms=250) as sandbox:
         begun = instant("2026-02-20T00:00:00+00:00")
         for minutes in range(700):
             when = (begun + timedelta(minutes=minutes)).isoformat()
