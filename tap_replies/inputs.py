@@ -120,7 +120,7 @@ def catalog_problems(catalog: Catalog, kinds: Kinds) -> Iterator[str]:
         if not isinstance(keys, list | tuple) or not all(isinstance(key, str) for key in keys):
             yield f"catalog: key_properties of {name} must be a list of columns"
             continue
-        yield from _column_problems(kinds[name], entry.schema.to_dict())
+        yield from _column_problems(kinds[name], entry)
         for column in sorted({*selected, *entry.schema.properties, *keys}):
             if column not in columns:
                 near = _nearest(column, columns)
@@ -134,11 +134,14 @@ def catalog_problems(catalog: Catalog, kinds: Kinds) -> Iterator[str]:
             )
 
 
-def _column_problems(kind: type[ApiStream], schema: Mapping[str, Any]) -> Iterator[str]:
+def _column_problems(kind: type[ApiStream], entry: CatalogEntry) -> Iterator[str]:
     """What of a schema cannot be written, or would make rows lose what tells them apart."""
+    selection = entry.metadata.resolve_selection()
     own = kind.declared()["properties"]
     fixed = {*cast("Sequence[str]", kind.primary_keys), kind.replication_key}
-    for column, definition in schema["properties"].items():
+    for column, definition in entry.schema.to_dict()["properties"].items():
+        if column not in fixed and not selection.get(("properties", column), True):
+            continue
         what = f"catalog: {name_of(kind)}.{column}"
         if not _is_definition(definition):
             yield f"{what} has no type that could be written; run --discover again"
@@ -219,8 +222,8 @@ def _bookmark_problems(
     else:
         feeds = bookmark.get("feeds") or {}
         for value in [each.get(VALUE) for each in (bookmark, *feeds.values())]:
-            moment = utc(value) if isinstance(value, str) else now
-            if value is not None and (not isinstance(value, str) or moment is None):
+            moment = utc(value)
+            if value is not None and moment is None:
                 yield f"state: the bookmark of {name} for {account} is no time; {REMEDY}"
             elif moment and datetime.fromisoformat(moment) - datetime.fromisoformat(now) > LATEST:
                 yield f"state: the bookmark of {name} for {account} lies in the future; {REMEDY}"

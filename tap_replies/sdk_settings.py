@@ -22,6 +22,9 @@ BATCH_FORM = (
     "gzip or none), `storage` (`root`, such as file:///tmp/batches, and maybe `prefix`, a text) "
     "and maybe `batch_size` (1 or more)"
 )
+NAMES = frozenset({"__alias__", "__source__"})
+"""What in a map names a stream."""
+
 NO_PYARROW = (
     "batch_config: the format parquet needs the extra `parquet`, which is not installed; add it "
     "(tap-replies[parquet]), or choose the format jsonl"
@@ -43,9 +46,9 @@ def problems(
     return found
 
 
-def mapper_problem(error: Exception) -> str:
+def mapper_problem(error: Exception, config: Mapping[str, Any]) -> str:
     """What is wrong with the settings from which the SDK could make no mapper."""
-    if isinstance(error, MappingError):
+    if isinstance(error, MappingError) or not config.get("flattening_enabled"):
         return f"stream_maps: {error}"
     return f"flattening_enabled: {error}; raise flattening_max_key_length, or remove it"
 
@@ -61,8 +64,9 @@ def _map_problems(maps: Mapping[str, Any], streams: Collection[str]) -> Iterator
             is_keys = column == "__key_properties__"
             kind, parts = ("a list of columns", expression) if is_keys else ("a text", [expression])
             is_text = isinstance(parts, list) and all(isinstance(part, str) for part in parts)
-            if expression is not None and not is_text:
-                yield f"stream_maps: {name}.{column} must be {kind}, or null"
+            or_null = "" if column in NAMES else ", or null"
+            if not is_text and not (expression is None and or_null):
+                yield f"stream_maps: {name}.{column} must be {kind}{or_null}"
         source = columns.get("__source__", name)
         if isinstance(source, str) and not fnmatch.filter(streams, source):
             yield f"stream_maps: there is no stream {source!r}; there are {', '.join(streams)}"

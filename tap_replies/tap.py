@@ -133,7 +133,7 @@ class TapReplies(Tap):
             PluginBase.setup_mapper(self)
             inputs.register(self.mapper, self.catalog, kinds)
         except (MappingError, ValueError) as error:
-            command.refuse([sdk_settings.mapper_problem(error)])
+            command.refuse([sdk_settings.mapper_problem(error, self.config)])
 
     @classmethod
     def _environment_problems(cls) -> list[str]:

@@ -112,6 +112,17 @@ def test_a_column_of_no_type_is_refused(definition: dict[str, Any], tmp_path: Pa
     check_refusal(run(tmp_path, catalog=catalog), "catalog:", says)
 
 
+def test_a_column_that_is_deselected_needs_no_type(still: Sandbox, tmp_path: Path) -> None:
+    """Nothing of it is written."""
+    catalog = catalog_of(LISTS, without={LISTS: ["name"]})
+    redefine(entry_of(catalog, LISTS), "name", {"type": "array"})
+    outcome = run(tmp_path, config=still.config(), catalog=catalog)
+    assert outcome.status == 0, outcome.stderr
+    rows = messages_in(outcome.stdout).records[LISTS]
+    assert rows
+    assert not any("name" in row for row in rows)
+
+
 def test_a_column_of_another_type_is_taken(still: Sandbox, tmp_path: Path) -> None:
     """Whoever wants a number as text, as meltano.yml can say, gets it as text."""
     catalog = catalog_of(CAMPAIGNS)
