@@ -10,12 +10,19 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
 from support import Messages
+
+from tap_replies.sandbox.answer import Request
+from tap_replies.sandbox.faults import Fault
 
 if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from tap_replies.sandbox import Sandbox
+    from tap_replies.sandbox.stats import Visit
 
 SECONDS_TO_GO = 5
 """Within which a process that was asked to end must be gone."""
@@ -24,6 +31,16 @@ HANGS = 60
 A_LOT = 1 << 20
 A_BIT = 300
 """Bytes that are read at a time, so that the output can be stopped within a page."""
+
+
+def late(sandbox: Sandbox, fault: Mapping[str, Any]) -> Visit | None:
+    """The first request that a fault struck, while it has no answer."""
+    strikes = msgspec.convert(fault, Fault).strikes
+    for visit in list(sandbox.app.stats.visits):
+        request = Request("GET", visit.path, visit.query, authorization="", gzip=False)
+        if strikes(request, visit.account):
+            return visit if visit.status is None else None
+    return None
 
 
 class Running:

@@ -14,7 +14,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from live import Running
+from live import Running, late
 from singer_sdk import Stream
 from support import catalog_of, emitted, held, messages_in, sync
 
@@ -31,7 +31,7 @@ SECOND, PAGE_2 = {"query": {"offset": "999"}, "at": 1}, {"query": {"page": "2"},
 
 
 @pytest.mark.parametrize(
-    ("stream", "rows", "late", "settings"),
+    ("stream", "rows", "second", "settings"),
     [
         ("mailchimp_conversations", 1000, {"path": "/3.0/conversations", **SECOND}, {}),
         ("mailchimp_list_unsubscribes", 1000, {"path": "/3.0/lists/*/members", **SECOND}, {}),
@@ -53,7 +53,7 @@ SECOND, PAGE_2 = {"query": {"offset": "999"}, "at": 1}, {"query": {"page": "2"},
     ids=["threads", "opt-outs", "conversations", "windows", "messages of a thread", "responses"],
 )
 def test_a_page_leaves_before_the_next_has_come(
-    tmp_path: Path, stream: str, rows: int, late: dict[str, Any], settings: dict[str, Any]
+    tmp_path: Path, stream: str, rows: int, second: dict[str, Any], settings: dict[str, Any]
 ) -> None:
     """The records of the first page reach the reader while the second is still awaited.
 
@@ -61,26 +61,24 @@ def test_a_page_leaves_before_the_next_has_come(
     """
     sizes: dict[str, Any] = {"conversations": 1500, "messages": 1, "lists": 1, "members": 1500}
     with Sandbox(reamaze_conversations=45, reamaze_messages=45, **sizes) as sandbox:
-        sandbox.control(faults=[LATE | late])
+        sandbox.control(faults=[LATE | second])
         catalog = catalog_of(stream)
         with Running(tmp_path, sandbox.config() | settings, catalog=catalog) as running:
 
-            def awaited() -> list[str]:
-                visits = list(sandbox.app.stats.visits)
-                return [visit.path for visit in visits if visit.status is None]
-
-            def own() -> list[dict[str, Any]]:
+            def own(awaited: Visit) -> list[dict[str, Any]]:
                 """The rows of the list that is awaited; other threads go on meanwhile."""
-                found, parts = running.found.records[stream], awaited()[0].split("/")
+                found, parts = running.found.records[stream], awaited.path.split("/")
                 named = [row for row in found if row.get("conversation_slug") in parts]
                 return named if "conversations" in parts and settings else found
 
             def has_come(run: Running) -> bool:
-                return run.lines > rows and len(awaited()) == 1 and len(own()) >= rows
+                awaited = late(sandbox, LATE | second)
+                return run.lines > rows and awaited is not None and len(own(awaited)) >= rows
 
             running.until(has_come)
-            assert len(awaited()) == 1
-            assert len(own()) == rows
+            awaited = late(sandbox, LATE | second)
+            assert awaited
+            assert len(own(awaited)) == rows
 
 
 @pytest.mark.parametrize(
@@ -98,16 +96,12 @@ def test_what_has_come_leaves_while_parents_are_awaited(
     sizes: dict[str, Any] = {"conversations": 1200, "messages": 1, "campaigns": 10}
     sizes |= {"unsubscribes": 3, "reamaze_conversations": 45, "reamaze_messages": 2}
     with Sandbox(**sizes) as sandbox:
-        sandbox.control(faults=[LATE | {"path": path, "at": place}])
+        fault = LATE | {"path": path, "at": place}
+        sandbox.control(faults=[fault])
         config = sandbox.config() | {"reamaze_messages_from": "conversations"}
         with Running(tmp_path, config, catalog=catalog_of(stream)) as running:
-
-            def is_awaited() -> bool:
-                visits = list(sandbox.app.stats.visits)
-                return (path, None) in [(visit.path, visit.status) for visit in visits]
-
-            running.until(lambda run: run.lines > rows and is_awaited())
-            assert is_awaited()
+            running.until(lambda run: run.lines > rows and late(sandbox, fault))
+            assert late(sandbox, fault)
             assert len(running.found.records[stream]) >= rows
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from live import Running
+from live import Running, late
 from support import LATE_SECONDS, catalog_of, emitted, held, in_order, sync
 
 from tap_replies.ahead import Ahead
@@ -14,6 +14,8 @@ from tap_replies.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tap_replies.sandbox.stats import Visit
 
 THREADS = "/3.0/conversations/*/messages"
 CALLS = {
@@ -49,23 +51,24 @@ def test_one_that_is_slow_holds_up_no_other(tmp_path: Path, stream: str, place: 
         catalog = catalog_of(stream)
         whole = sync(config, catalog=catalog).records[stream]
         sandbox.reset_stats()
-        sandbox.control(faults=[stalled(CALLS[stream], place)])
+        fault = stalled(CALLS[stream], place)
+        sandbox.control(faults=[fault])
         with Running(tmp_path, config, catalog=catalog) as running:
 
-            def awaited() -> list[str]:
-                visits = list(sandbox.app.stats.visits)
-                return [visit.path for visit in visits if visit.status is None]
+            def others(awaited: Visit) -> list[dict[str, Any]]:
+                return [row for row in whole if not _names(row, awaited.path)]
 
-            def others() -> list[dict[str, Any]]:
-                return [row for row in whole if not _names(row, awaited()[0])]
+            def have_come(run: Running) -> bool:
+                awaited = late(sandbox, fault)
+                return awaited is not None and len(run.found.records[stream]) >= len(
+                    others(awaited)
+                )
 
-            def has_come(run: Running) -> bool:
-                return len(awaited()) == 1 and run.lines > len(others())
-
-            running.until(has_come)
-            assert len(awaited()) == 1
-            assert 0 < len(others()) < len(whole)
-            assert in_order(running.found.records[stream]) == in_order(others())
+            running.until(have_come)
+            awaited = late(sandbox, fault)
+            assert awaited
+            assert 0 < len(others(awaited)) < len(whole)
+            assert in_order(running.found.records[stream]) == in_order(others(awaited))
             assert running.rest() == 0
         assert in_order(running.found.records[stream]) == in_order(whole)
 
@@ -80,17 +83,15 @@ def test_first_pages_leave_while_a_long_list_is_read(tmp_path: Path) -> None:
     """What was asked of a list before its turn does not wait for that."""
     stream = "mailchimp_list_unsubscribes"
     with Sandbox(lists=2, members=3500) as sandbox:
-        sandbox.control(faults=[stalled("/3.0/lists/*/members", 1, query={"offset": "999"})])
+        fault = stalled("/3.0/lists/*/members", 1, query={"offset": "999"})
+        sandbox.control(faults=[fault])
         with Running(tmp_path, sandbox.config(), catalog=catalog_of(stream)) as running:
-
-            def is_awaited() -> bool:
-                return None in [visit.status for visit in list(sandbox.app.stats.visits)]
 
             def lists() -> set[str]:
                 return {row["list_id"] for row in running.found.records[stream]}
 
-            running.until(lambda run: run.lines > 2000 and is_awaited())
-            assert is_awaited()
+            running.until(lambda run: run.lines > 2000 and late(sandbox, fault))
+            assert late(sandbox, fault)
             assert len(lists()) == 2
             assert running.rest() == 0
         assert emitted(running.found.records[stream], stream) == held(sandbox, stream)
@@ -113,14 +114,11 @@ def test_a_late_first_page_holds_up_no_long_list(
     """While the first page of one list is awaited, others of several pages are read to the end."""
     with Sandbox(**sizes) as sandbox:
         whole = len(held(sandbox, stream))
-        sandbox.control(faults=[stalled(path, 1)])
+        fault = stalled(path, 1)
+        sandbox.control(faults=[fault])
         with Running(tmp_path, sandbox.config(), catalog=catalog_of(stream)) as running:
-
-            def is_awaited() -> bool:
-                return None in [visit.status for visit in list(sandbox.app.stats.visits)]
-
             running.until(lambda run: run.lines > whole * 5 // 6)
-            assert is_awaited()
+            assert late(sandbox, fault)
             assert running.rest() == 0
         assert emitted(running.found.records[stream], stream) == held(sandbox, stream)
 
