@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import gzip
 import json
+import resource
 import signal
 import struct
 import subprocess
@@ -187,6 +188,26 @@ def test_a_signal_after_the_target_died(tmp_path: Path, sandbox: Sandbox) -> Non
         running.close()
         assert running.send(TERM).status() == 143
     assert "Traceback" not in running.log
+
+
+def test_a_signal_once_the_disk_is_full(tmp_path: Path, sandbox: Sandbox) -> None:
+    """SIGTERM ends a run with 143 although there is no room for the last STATE."""
+    sandbox.control(faults=[FOREVER | {"path": "/3.0/conversations/*"}])
+    given, out, log = (tmp_path / name for name in ("config.json", "out.jsonl", "log"))
+    given.write_text(json.dumps(sandbox.config()))
+    command = [sys.executable, "-m", "tap_replies", "--config", str(given)]
+    with out.open("wb") as output, log.open("wb") as told:
+        run = subprocess.Popen(command, stdout=output, stderr=told)
+    with run:
+        while THREADS not in sandbox.stats()["endpoints"]:
+            assert run.poll() is None
+        size = out.stat().st_size
+        resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (size, size))
+        run.terminate()
+        assert run.wait(HANGS) == 143
+    assert ENDED in log.read_text()
+    assert "Traceback" not in log.read_text()
+    assert out.stat().st_size == size
 
 
 def test_batches_that_are_cut_off_lose_nothing(tmp_path: Path) -> None:
