@@ -152,12 +152,14 @@ class Job:
     ) -> Iterator[tuple[P, Page]]:
         """All pages of each parent's collection; a parent that is gone is skipped and counted.
 
-        One that is refused is noted in `refused`. With `counted` the rows are this stream's,
-        otherwise they only lead to them, as they may also do if they are counted (`leads`). `each`
-        makes other pages of those of a parent; of what cannot be read whole it sees no end.
+        As a server may say so by mistake, it is asked again after all others. One that is refused
+        is noted in `refused`. With `counted` the rows are this stream's, otherwise they only lead
+        to them, as they may also do if they are counted (`leads`). `each` makes other pages of
+        those of a parent; of what cannot be read whole it sees no end.
         """
         places = count()
         unread: dict[int, bool] = {}
+        gone: list[P] = []
         first = refused = 0
         most = max(MOST_REFUSED, self.fetcher.max_connections * 2)
 
@@ -169,11 +171,13 @@ class Job:
             try:
                 yield from each(walk, parent)
             except (GoneError, StreamRefusedError) as error:
-                if isinstance(error, GoneError):
+                if isinstance(error, StreamRefusedError):
+                    self.refuse(what, error)
+                elif len(walk.known):
                     self._check_gone(collection_of(parent), walk, error)
                     self.skip(what)
                 else:
-                    self.refuse(what, error)
+                    gone.append(parent)
                 if not len(walk.known):
                     unread[place] = isinstance(error, StreamRefusedError)
                 # Whichever come first, it is the order of the parents that counts.
@@ -183,13 +187,13 @@ class Job:
                 if refused >= most and self.refused:
                     raise self._wholly(self.refused) from None
                 return
-            if counted:
-                self.count(walk)
-            else:
-                self._lead(walk)
+            (self.count if counted else self._lead)(walk)
 
         ahead = self._few if leads or not counted else None
         yield from fan_out(self.fetcher, parents, collection_of, read, ahead=ahead)
+        again, gone = gone, []
+        yield from fan_out(self.fetcher, again, collection_of, read, ahead=ahead)
+        self.tally.skipped += Counter({what: len(gone)})
 
     def _wholly(self, refusal: StreamRefusedError) -> StreamRefusedError:
         """What was refused, as not a part but all of it."""
@@ -200,8 +204,6 @@ class Job:
 
     def _check_gone(self, collection: Collection, walk: Walk, error: GoneError) -> None:
         """Raise what it means if only a part of a collection is gone."""
-        if not len(walk.known):
-            return
         with suppress(GoneError):
             Walk(self.fetcher, collection).ends(last=False)
             msg = f"{error}, although the list begins as before; the next run reads it again"
@@ -218,10 +220,7 @@ class Job:
         try:
             yield from walk
         finally:
-            if counted:
-                self.count(walk)
-            else:
-                self._lead(walk)
+            (self.count if counted else self._lead)(walk)
 
     def _lead(self, walk: Walk) -> None:
         """Add what a walk over rows that lead to this stream's came to."""

@@ -60,16 +60,22 @@ def test_what_was_listed_and_is_gone_is_skipped(pairs: Sandbox, stream: str, sta
     assert "skipped" in failure
 
 
-def test_a_page_that_is_gone_does_not_drop_the_others(pairs: Sandbox) -> None:
-    """What came of a thread before it vanished stays, and the threads after it come."""
-    pairs.control(
-        faults=[{"kind": "status", "status": 404, "path": "/3.0/conversations/*", "at": 3}]
-    )
-    stream = "mailchimp_conversation_messages"
-    run = sync({**pairs.config(), "max_connections": 1}, catalog=catalog_of(stream))
+@pytest.mark.parametrize("connections", [1, 8])
+@pytest.mark.parametrize("stream", CHILD)
+def test_what_is_said_to_be_gone_is_asked_for_again(
+    pairs: Sandbox, stream: str, connections: int
+) -> None:
+    """An object that seems to have vanished, by a server's mistake, comes after all others."""
+    account = pairs.world.mailchimp[0].name
+    pairs.control(faults=[{"kind": "status", "status": 404, "path": CHILD[stream], "times": 1}])
+    config = {**pairs.config(), "max_connections": connections, "strict": True}
+    run = sync(config, catalog=catalog_of(stream))
     assert run.failures == []
-    threads = {record["conversation_id"] for record in run.records[stream]}
-    assert len(threads) == 11
+    own = [record for record in run.records[stream] if record["account_id"] == account]
+    assert emitted(own, stream) == held(pairs, stream, account)
+    parent = CHILD[stream].split("/")[3]
+    is_child = [parent in map(str, record.values()) for record in own]
+    assert is_child == sorted(is_child)
 
 
 @pytest.mark.parametrize("stream", LISTED)

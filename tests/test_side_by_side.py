@@ -114,7 +114,7 @@ def test_a_late_first_page_holds_up_no_long_list(
     """While the first page of one list is awaited, others of several pages are read to the end."""
     with Sandbox(**sizes) as sandbox:
         whole = len(held(sandbox, stream))
-        fault = stalled(path, 1)
+        fault = stalled(path, 1, seconds=3 * LATE_SECONDS)  # thousands of rows come meanwhile
         sandbox.control(faults=[fault])
         with Running(tmp_path, sandbox.config(), catalog=catalog_of(stream)) as running:
             running.until(lambda run: run.lines > whole * 5 // 6)

@@ -176,6 +176,30 @@ def test_a_list_that_seemed_to_be_gone_is_asked_for_again(shop: Sandbox) -> None
     assert shop.stats()["endpoints"][REPORT] == 4  # the e-mails of automations
 
 
+UNTOLD = {
+    "campaign": "/3.0/reports",
+    "sub_report": "/3.0/reports/*/sub-reports",
+    "automation": "/3.0/automations/*/emails",
+}
+
+
+@pytest.mark.parametrize("kind", UNTOLD)
+@pytest.mark.parametrize("fault", ["status", "missing_rows"])
+def test_all_of_a_list_that_was_not_read_comes_later(shop: Sandbox, fault: str, kind: str) -> None:
+    """Opt-outs from before the bookmark too, whether the list seemed gone or was not told of."""
+    always: dict[str, Any] = {"unsubscribe_refresh_days": 36500}
+    found = [row for row in read(shop).records[STREAM] if row["unsubscribe_source"] == kind]
+    path = REPORT.replace("{id}", found[0]["campaign_id"]) if fault == "status" else UNTOLD[kind]
+    shop.control(faults=[{"kind": fault, "status": 404, "path": path}])
+    first = read(shop, **always)
+    assert held(shop, STREAM) - emitted(first.records[STREAM], STREAM)
+    shop.control(faults=[])
+    second = read(shop, first.state, **always)
+    both = emitted(first.records[STREAM] + second.records[STREAM], STREAM)
+    assert both == held(shop, STREAM)
+    assert read(shop, second.state, **always).records[STREAM] == []
+
+
 def test_a_long_pause_loses_nothing(shop: Sandbox) -> None:
     """What was sent shortly before the last run is still looked at, however long that is ago."""
     first = read(shop, end_date="2025-07-01")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from tap_replies.times import moved
@@ -32,6 +33,11 @@ HOURS_AT_REST = 24
 """How long a part of a series may have moved while no audience and no listed report has."""
 
 REPORTS = "reports"
+SINCE = "counted_since"
+"""In the state: what was sent from then on was counted by the last run, if it was told of it."""
+
+MOST_TRIED = 100_000
+"""Counts that the last run may have noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +135,22 @@ class Counts:
         if self.is_at_rest:
             return False
         gap = self._gaps.get(_digest(sending.campaign_id, BYTES))
-        return _count(sending) not in self._known or (gap is not None and self._is_open(gap))
+        count = _count(sending.campaign_id, sending.unsubscribed)
+        return count not in self._known or (gap is not None and self._is_open(gap))
+
+    def placed(self, sending: Sending) -> Sending:
+        """A sending that is due; it is late if its list was not read by the last run.
+
+        That may not have been told of it, or the list seemed to be gone. The count of then is
+        looked for from that of now down, so where some are deleted all others come once more.
+        """
+        before = self._job.state.get(SINCE)
+        if self._job.is_first or sending.is_late or not before or not sending.is_since(str(before)):
+            return sending
+        told = sending.unsubscribed or 0
+        counts = chain([None], range(told, max(-1, told - MOST_TRIED), -1))
+        was_read = any(_count(sending.campaign_id, each) in self._known for each in counts)
+        return replace(sending, is_late=not was_read)
 
     def texts(self) -> dict[str, str | None]:
         """The texts for the state, about what the next run will look at.
@@ -139,22 +160,25 @@ class Counts:
         """
         reading = self._job.reading
         if reading is None or reading.ends:
-            return {"counts": None, "gaps": None, REPORTS: None}
-        if self.is_at_rest:
-            return {}
+            return {"counts": None, "gaps": None, REPORTS: None, SINCE: None}
         horizon = _horizon(self._job, reading.value)
         recent = [each for each in self._noted.values() if each.is_since(horizon)]
-        gaps = {_digest(each.campaign_id, BYTES): self._gap_now(each) for each in recent}
         read = [each for each in recent if each.campaign_id not in self._unread]
+        counts = {_count(each.campaign_id, each.unsubscribed) for each in read}
+        if self.is_at_rest:
+            return {"counts": _text(b"".join(sorted(counts | self._known)))}
+        gaps = {_digest(each.campaign_id, BYTES): self._gap_now(each) for each in recent}
+        is_partial = bool(self._unread or self._job.tally.missing.total())
         packed = b"".join(
             name + gap.lacking + gap.hour.to_bytes(HOUR_BYTES)
             for name, gap in sorted(gaps.items())
             if gap
         )
         return {
-            "counts": _text(b"".join(sorted(map(_count, read)))),
+            "counts": _text(b"".join(sorted(counts))),
             "gaps": _text(packed) or None,
-            REPORTS: None if self._unread else f"{self._seen}:{self._hour}",
+            REPORTS: None if is_partial else f"{self._seen}:{self._hour}",
+            SINCE: horizon,
         }
 
     def _gap_now(self, sending: Sending) -> Gap | None:
@@ -173,8 +197,8 @@ def _horizon(job: Job, bookmark: str | None) -> str:
     return moved(bookmark or job.started, -timedelta(days=job.config["unsubscribe_refresh_days"]))
 
 
-def _count(sending: Sending) -> bytes:
-    return _digest(f"{sending.campaign_id}:{sending.unsubscribed}", BYTES)
+def _count(campaign: str, unsubscribed: int | None) -> bytes:
+    return _digest(f"{campaign}:{unsubscribed}", BYTES)
 
 
 def _digest(text: str, size: int) -> bytes:

@@ -25,6 +25,7 @@ from tap_replies.times import utc
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tap_replies.fetch import Fetcher
     from tap_replies.source import Row
 
 FEED_KINDS = "conversation,survey_response"
@@ -68,7 +69,7 @@ class SurveyResponses(MailchimpStream):
             named = {
                 request.path: response for request, response in zip(requests, due, strict=True)
             }
-            for request, answer in job.fetcher.ahead(requests):
+            for request, answer in _asked(job.fetcher, requests):
                 if isinstance(answer, StreamRefusedError):
                     job.refuse("responses", answer)
                 elif isinstance(answer, GoneError):
@@ -101,6 +102,17 @@ class SurveyResponses(MailchimpStream):
         fields = "responses.response_id,responses.submitted_at,total_items"
         request = Request(path, {"fields": fields}, f"the responses to survey {survey['id']}")
         return Collection(request, self.rows_key, PAGING, itemgetter("response_id"))
+
+
+def _asked(fetcher: Fetcher, requests: Iterable[Request]) -> Iterator[tuple[Request, Any]]:
+    """The answers as they come; what is said to be gone is asked for again at the end."""
+    gone = []
+    for request, answer in fetcher.ahead(requests):
+        if isinstance(answer, GoneError):
+            gone.append(request)
+        else:
+            yield request, answer
+    yield from fetcher.ahead(gone)
 
 
 class MemberActivity(MailchimpStream):
