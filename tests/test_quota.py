@@ -66,12 +66,21 @@ def small_bucket(quota: int) -> Callable[[float], bool]:
     return bucket(quota, max(1, quota // 10))
 
 
-def run(
-    pace: Pace, accepts: Callable[[float], bool], latency: float, start: float = 0
+def run(  # noqa: PLR0913 - what a server does, and how long
+    pace: Pace,
+    accepts: Callable[[float], bool],
+    latency: float,
+    start: float = 0,
+    *,
+    wait: float | None = None,
+    minutes: int = MINUTES,
 ) -> tuple[list[int], list[int]]:
-    """How many requests of a busy run each minute of the server has answered, and refused."""
+    """How many requests of a busy run each minute of the server has answered, and refused.
+
+    With a `wait`, each refusal asks for as many seconds.
+    """
     rng = random.Random(7)  # noqa: S311 - no secret
-    good, bad = [0] * MINUTES, [0] * MINUTES
+    good, bad = [0] * minutes, [0] * minutes
     flying: list[tuple[float, float, bool]] = []
     now = start
     while True:
@@ -82,11 +91,11 @@ def run(
             if is_good:
                 pace.answered(started, now)
             else:
-                pace.refused(started, now, None)
+                pace.refused(started, now, wait)
             continue
         now = max(now, pace.next_start)
         minute = int(now // 60)
-        if minute >= MINUTES:
+        if minute >= minutes:
             return good, bad
         pace.in_flight += 1
         pace.start(now)
@@ -116,6 +125,20 @@ def test_a_quota_nobody_told_is_used(
     assert min(good[2:]) >= 0.9 * quota
     assert max(bad[2:]) <= max(10, quota / 200)
     assert sum(bad[:2]) <= 120
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+@pytest.mark.parametrize("quota", [30, 120, 600])
+@pytest.mark.parametrize("wait", [30, 60])
+@pytest.mark.parametrize("server", [calendar, sliding])
+def test_refusals_that_cost_much_are_rare(
+    server: Callable[[int], Callable[[float], bool]], wait: float, quota: int, threads: int
+) -> None:
+    """Where each refusal asks for the same long wait, most of half an hour's quota is used too."""
+    pace = Pace(threads, None, learns_quota=True)
+    latency = 0.05 if threads == 1 else 0.1
+    good, _ = run(pace, server(quota), latency, wait=wait, minutes=32)
+    assert sum(good[2:]) >= 0.9 * quota * 30
 
 
 def test_one_refusal_early_costs_little() -> None:
