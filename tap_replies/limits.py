@@ -23,6 +23,7 @@ POLL_SECONDS = 0.2
 BELOW_QUOTA = 0.97
 GROWTH = 1.02
 MOST_QUIET_MINUTES = 60.0
+WAITS_BETWEEN = 25  # as many waits at least lie between two of the refusals that ask for them
 SMALLEST_QUOTA = 20.0
 """Less in a minute says that little was asked, not that little is allowed."""
 
@@ -71,8 +72,8 @@ class Pace:
     - What was answered in the minute before the last refusal is taken as the quota, and the next
       requests are spaced evenly at a little less, so that no burst meets the end of a window.
     - The rate grows by 2 % in the first minute without a refusal, and faster the longer none
-      comes, so that a larger quota is found; slower by as much as the wait that the server asked
-      for is longer than one without word, as to find the end of the quota costs that wait.
+      comes, so that a larger quota is found; slower for 25 times the wait for which the server
+      has asked, as to find the end of the quota costs that wait.
     - A refusal that is over within the first minute, or the first after a minute in which nothing
       was asked, teaches nothing: too little was asked by then.
 
@@ -95,10 +96,8 @@ class Pace:
         self._answered_before_refusal = 0
         self._is_refused = False
         self._refusals = 0
-        self._refused_at = -math.inf
-        self._slowness = 1.0
-        self._held = 0.0
-        self._held_until = -math.inf
+        self._refused_at = self._held_until = -math.inf
+        self._told_wait = self._held = 0.0
 
     def held(self, now: float) -> float:
         """Seconds until now in which nothing was sent since too much had been."""
@@ -140,7 +139,7 @@ class Pace:
             self._is_refused = True
             self._refusals += 1
             self._refused_at = now
-            self._slowness = max(1.0, (wait or 0) / LONGEST_HOLD)
+            self._told_wait = wait or 0.0
             wait = wait or min(2.0 ** (self._refusals - 1), LONGEST_HOLD)
         self.next_start = max(self.next_start, now + (wait or 0))
         self._held += max(0.0, self.next_start - max(now, self._held_until))
@@ -154,8 +153,10 @@ class Pace:
             self._refusals = 0
 
     def _spacing_at(self, now: float) -> float:
-        quiet_minutes = (now - self._learnt_at) / (MINUTE * self._slowness)
-        quiet_minutes = min(quiet_minutes, MOST_QUIET_MINUTES)
+        quiet = now - self._learnt_at
+        slowly = quiet / max(1.0, self._told_wait / LONGEST_HOLD)
+        quiet = max(slowly, quiet - WAITS_BETWEEN * self._told_wait)
+        quiet_minutes = min(quiet / MINUTE, MOST_QUIET_MINUTES)
         return max(self._spacing, MINUTE / (self._quota * math.pow(GROWTH, quiet_minutes**2)))
 
     def _forget_before(self, moment: float) -> None:

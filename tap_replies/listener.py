@@ -47,15 +47,21 @@ class Listener:
         """Whether all was read but what the account may not read."""
         return bool(self.heard) and self.error is not None and self.error is self._job.refused
 
-    def hear(self, records: Sequence[Record], about: Mapping[str, Any]) -> None:
-        """Keep what the records say; `about` is known of the object that they belong to."""
+    def hear(
+        self, records: Sequence[Record], about: Mapping[str, Any], *, is_late: bool = False
+    ) -> None:
+        """Keep what the records say; `about` is known of the object that they belong to.
+
+        Those that are late are wanted whatever their moment.
+        """
         moment, reply = self.feed.stream.replication_key, self.feed.reply
         found = (
             (said.sent_at or record[moment], said)
             for record in records
             if (said := reply(record, about))
         )
-        self.heard += self._spool.add(self._source, self.place, self.feed.stream.name, found)
+        stream = self.feed.stream.name
+        self.heard += self._spool.add(self._source, self.place, stream, found, is_late=is_late)
 
     def end(self) -> None:
         """The reading was whole."""

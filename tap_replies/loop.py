@@ -143,7 +143,7 @@ class Loop:
                 job.tally.without_key += len(records) - len(whole)
                 records = whole
         if self._listener:
-            self._listener.hear(records, batch.about)
+            self._listener.hear(records, batch.about, is_late=batch.is_late)
         return records
 
     @cached_property

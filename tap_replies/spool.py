@@ -20,7 +20,7 @@ _TABLE = """
 CREATE TABLE said (
     id TEXT, once TEXT, feed INTEGER, conversation TEXT, sent_at TEXT,
     is_whole INTEGER, begun_at TEXT, counted INTEGER, counted_to TEXT,
-    is_unsure INTEGER, is_second INTEGER, data BLOB,
+    is_unsure INTEGER, is_late INTEGER, is_second INTEGER, data BLOB,
     PRIMARY KEY (feed, id)
 )
 """
@@ -46,7 +46,7 @@ CREATE TEMP TABLE thread AS SELECT
 FROM said WHERE conversation IS NOT NULL GROUP BY conversation, feed
 """
 _ORDERED = """
-SELECT said.feed, said.id, said.conversation, said.sent_at, said.is_second, said.data,
+SELECT said.feed, said.id, said.conversation, said.sent_at, said.is_late, said.is_second, said.data,
     thread.first, thread.is_whole, thread.begun_at, thread.counted, thread.read
 FROM said LEFT JOIN thread USING (conversation, feed)
 ORDER BY said.conversation, said.feed, said.sent_at, said.id
@@ -63,6 +63,9 @@ class Said(NamedTuple):
     reply_id: str
     conversation: str | None
     sent_at: str | None
+    is_late: int
+    """Whether it is wanted however old it is."""
+
     is_second: int
     """Whether an earlier feed tells the same."""
 
@@ -105,10 +108,21 @@ class Spool:
         self._database.execute(_TABLE)
         self._database.execute("BEGIN")
 
-    def add(self, source: str, feed: int, stream: str, replies: Iterable[tuple[str, Reply]]) -> int:
+    def add(
+        self,
+        source: str,
+        feed: int,
+        stream: str,
+        replies: Iterable[tuple[str, Reply]],
+        *,
+        is_late: bool,
+    ) -> int:
         """Keep what one feed said, each with its time; one that is known is replaced."""
-        rows = [self._row(source, feed, stream, sent_at, reply) for sent_at, reply in replies]
-        statement = "INSERT OR REPLACE INTO said VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        rows = [
+            (*self._row(source, feed, stream, sent_at, reply), is_late, 0, self._data(reply))
+            for sent_at, reply in replies
+        ]
+        statement = "INSERT OR REPLACE INTO said VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         self._database.executemany(statement, rows)
         return len(rows)
 
@@ -142,8 +156,6 @@ class Spool:
 
     @staticmethod
     def _row(source: str, feed: int, stream: str, sent_at: str, reply: Reply) -> tuple[Any, ...]:
-        data = {name: getattr(reply, name) for name in COLUMNS}
-        data |= {name: getattr(reply, name) for name in ("role", "role_else", "is_held_back")}
         counted, counted_to = reply.counted or (None, None)
         return (
             reply_id(source, stream, *reply.key),
@@ -156,6 +168,9 @@ class Spool:
             counted,
             counted_to,
             reply.role is None and reply.author_email is not None,
-            0,
-            _encode(data),
         )
+
+    @staticmethod
+    def _data(reply: Reply) -> bytes:
+        names = (*COLUMNS, "role", "role_else", "is_held_back")
+        return _encode({name: getattr(reply, name) for name in names})

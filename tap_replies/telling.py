@@ -87,6 +87,7 @@ class Telling:
 
     def _fresh(self, said: Said, course: Course) -> list[Record]:
         lower, reading, is_late, _ = self._feeds[said.feed]
+        is_late = is_late or bool(said.is_late)
         data, sent_at = said.data, said.sent_at or ""
         role = self._authors.role(data["role"], data["role_else"], data["author_email"])
         direction = self._authors.direction(data, role)

@@ -158,7 +158,7 @@ def test_one_refusal_early_costs_little() -> None:
 
 
 def test_a_larger_quota_is_found() -> None:
-    """When the quota grows by half, it is used within five minutes."""
+    """When the quota grows by half, it is used within five minutes; forty if refusals cost one."""
     small, large = sliding(300), sliding(450)
 
     def accepts(now: float) -> bool:
@@ -166,6 +166,9 @@ def test_a_larger_quota_is_found() -> None:
 
     good, _ = run(Pace(8, None, learns_quota=True), accepts, latency=0.1)
     assert good[2] < 0.9 * 450 <= good[7]
+    small, large = sliding(300), sliding(450)
+    good, _ = run(Pace(8, None, learns_quota=True), accepts, latency=0.1, wait=60, minutes=60)
+    assert good[7] < 0.9 * 450 <= good[40]
 
 
 def test_a_limit_at_once_is_no_quota() -> None:

@@ -99,3 +99,26 @@ def test_no_reason_is_no_row(desk: Sandbox, reason: str) -> None:
     key = [member["list_id"], member["id"]]
     desk.mutate({**change, "key": key, "row": {"unsubscribe_reason": reason}})
     assert reasons(read(desk), address) == []
+
+
+@pytest.mark.parametrize("streams", [("replies",), ("replies", "mailchimp_unsubscribes")])
+def test_reasons_of_a_list_that_seemed_to_be_gone_come_later(streams: tuple[str, ...]) -> None:
+    """However old they are, and only once."""
+    with Sandbox(now=NOW, conversations=2, reamaze_conversations=2, campaigns=17) as sandbox:
+        catalog = catalog_of(*streams)
+
+        def authors(rows: list[Record], campaign: str) -> set[str]:
+            left = [row for row in rows if row["kind"] == "unsubscribe_reason"]
+            return {row["author_key"] for row in left if row["campaign_id"] == campaign}
+
+        told = run(sandbox, None, catalog).records["replies"]
+        from_campaigns = [row for row in told if authors([row], row["campaign_id"] or "")]
+        oldest = min(from_campaigns, key=lambda row: str(row["sent_at"]))["campaign_id"]
+        path = f"/3.0/reports/{oldest}/unsubscribed"
+        sandbox.control(faults=[{"kind": "status", "status": 404, "path": path}])
+        first = run(sandbox, None, catalog)
+        assert authors(first.records["replies"], oldest) == set()
+        sandbox.control(faults=[])
+        second = run(sandbox, first.state, catalog)
+        assert authors(second.records["replies"], oldest) == authors(told, oldest) != set()
+        assert run(sandbox, second.state, catalog).records["replies"] == []

@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from tap_replies.times import moved
@@ -33,11 +32,8 @@ HOURS_AT_REST = 24
 """How long a part of a series may have moved while no audience and no listed report has."""
 
 REPORTS = "reports"
-SINCE = "counted_since"
-"""In the state: what was sent from then on was counted by the last run, if it was told of it."""
-
-MOST_TRIED = 100_000
-"""Counts that the last run may have noted."""
+OWED = "owed"
+"""In the state: hashes of the sendings whose lists could not be read so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +72,8 @@ class Counts:
     and its list, if that lacked any, has lacked them for a day.
 
     Beside them is a hash of what the lists of audiences and reports say, with the hour in which the
-    reports of parts, which take a request for each series, were last asked for.
+    reports of parts, which take a request for each series, were last asked for; and a hash of each
+    sending, and of each series of one, whose list was asked for in vain, as if it were gone.
     """
 
     def __init__(self, job: Job) -> None:
@@ -85,6 +82,7 @@ class Counts:
         self.horizon = _horizon(job, job.reading.since if job.reading else None)
         self._hour = int(datetime.fromisoformat(job.started).timestamp() // 3600)
         self._known = frozenset(_unpacked(job.state.get("counts"), BYTES))
+        self._owed = frozenset(_unpacked(job.state.get(OWED), BYTES))
         self._gaps = dict(_gaps_in(job.state.get("gaps")))
         self._listed = 0
         self._noted: dict[str, Sending] = {}
@@ -135,51 +133,57 @@ class Counts:
         if self.is_at_rest:
             return False
         gap = self._gaps.get(_digest(sending.campaign_id, BYTES))
-        count = _count(sending.campaign_id, sending.unsubscribed)
-        return count not in self._known or (gap is not None and self._is_open(gap))
+        return _count(sending) not in self._known or (gap is not None and self._is_open(gap))
 
-    def placed(self, sending: Sending) -> Sending:
-        """A sending that is due; it is late if its list was not read by the last run.
+    def is_owed(self, sending: Sending) -> bool:
+        """Whether the list of a sending could not be read so far."""
+        return _digest(sending.campaign_id, BYTES) in self._owed
 
-        That may not have been told of it, or the list seemed to be gone. The count of then is
-        looked for from that of now down, so where some are deleted all others come once more.
-        """
-        before = self._job.state.get(SINCE)
-        if self._job.is_first or sending.is_late or not before or not sending.is_since(str(before)):
-            return sending
-        told = sending.unsubscribed or 0
-        counts = chain([None], range(told, max(-1, told - MOST_TRIED), -1))
-        was_read = any(_count(sending.campaign_id, each) in self._known for each in counts)
-        return replace(sending, is_late=not was_read)
+    def owes_parts(self, series: Sending) -> bool:
+        """Whether that of a part of a series could not."""
+        return _series(series.campaign_id) in self._owed
 
     def texts(self) -> dict[str, str | None]:
         """The texts for the state, about what the next run will look at.
 
-        There are none after an `end_date`: what was counted is more than what was emitted. A list
-        that was asked for in vain, as if it were gone, is asked for again.
+        After an `end_date` there is only what is owed: more was counted than emitted. A list that
+        was asked for in vain is asked for again, and all of it is wanted.
         """
         reading = self._job.reading
+        owed = self._owed_now()
         if reading is None or reading.ends:
-            return {"counts": None, "gaps": None, REPORTS: None, SINCE: None}
+            return {"counts": None, "gaps": None, REPORTS: None, OWED: owed}
+        if self.is_at_rest:
+            return {REPORTS: None, OWED: owed} if owed else {}
         horizon = _horizon(self._job, reading.value)
         recent = [each for each in self._noted.values() if each.is_since(horizon)]
-        read = [each for each in recent if each.campaign_id not in self._unread]
-        counts = {_count(each.campaign_id, each.unsubscribed) for each in read}
-        if self.is_at_rest:
-            return {"counts": _text(b"".join(sorted(counts | self._known)))}
         gaps = {_digest(each.campaign_id, BYTES): self._gap_now(each) for each in recent}
-        is_partial = bool(self._unread or self._job.tally.missing.total())
+        read = [each for each in recent if each.campaign_id not in self._unread]
         packed = b"".join(
             name + gap.lacking + gap.hour.to_bytes(HOUR_BYTES)
             for name, gap in sorted(gaps.items())
             if gap
         )
         return {
-            "counts": _text(b"".join(sorted(counts))),
+            "counts": _text(b"".join(sorted(map(_count, read)))),
             "gaps": _text(packed) or None,
-            REPORTS: None if is_partial else f"{self._seen}:{self._hour}",
-            SINCE: horizon,
+            REPORTS: None if owed else f"{self._seen}:{self._hour}",
+            OWED: owed,
         }
+
+    def _owed_now(self) -> str | None:
+        """What is still owed: what no list tells of any more is not, but if rows were missing."""
+        owed: set[bytes] = set()
+        for name in self._unread:
+            owed.add(_digest(name, BYTES))
+            if (sending := self._noted[name]).kind == "sub_report":
+                owed.add(_series(sending.parent))
+        is_whole = not self._job.tally.missing.total()
+        if self._job.reading and self._job.reading.ends:
+            owed |= self._owed
+        elif not is_whole:
+            owed |= self._owed - {_digest(name, BYTES) for name in self._noted}
+        return _text(b"".join(sorted(owed))) or None
 
     def _gap_now(self, sending: Sending) -> Gap | None:
         before = self._gaps.get(_digest(sending.campaign_id, BYTES))
@@ -197,8 +201,12 @@ def _horizon(job: Job, bookmark: str | None) -> str:
     return moved(bookmark or job.started, -timedelta(days=job.config["unsubscribe_refresh_days"]))
 
 
-def _count(campaign: str, unsubscribed: int | None) -> bytes:
-    return _digest(f"{campaign}:{unsubscribed}", BYTES)
+def _count(sending: Sending) -> bytes:
+    return _digest(f"{sending.campaign_id}:{sending.unsubscribed}", BYTES)
+
+
+def _series(campaign: str | None) -> bytes:
+    return _digest(f"{campaign}/", BYTES)
 
 
 def _digest(text: str, size: int) -> bytes:

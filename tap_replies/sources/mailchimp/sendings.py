@@ -48,11 +48,15 @@ def sendings(job: Job, counts: Counts) -> Iterator[Sending]:
         counts.see(row)
         sending = _sending(row, _kind(row))
         found[sending.campaign_id] = sending
-        if _has_children(row) and (job.is_first or sending.is_since(counts.horizon)):
+        is_recent = sending.is_since(counts.horizon) or counts.owes_parts(sending)
+        if _has_children(row) and (job.is_first or is_recent):
             parents.append(sending)
     # A child knows its parent, so it replaces what the list of reports said of it.
     parts = () if counts.is_at_rest else _children(job, parents)
     found |= {sending.campaign_id: sending for sending in parts}
+    found = {
+        name: replace(sending, is_late=counts.is_owed(sending)) for name, sending in found.items()
+    }
     for sending in found.values():
         counts.note(sending)
 
@@ -70,7 +74,7 @@ def sendings(job: Job, counts: Counts) -> Iterator[Sending]:
             automated[email.campaign_id] = replace(
                 email,
                 unsubscribed=known.unsubscribed if known else None,
-                is_late=REFUSED in job.state,
+                is_late=REFUSED in job.state or counts.is_owed(email),
             )
     # Unlike what its report says of it, one that was sent long ago may go out again.
     for sending in automated.values():

@@ -43,7 +43,7 @@ class Unsubscribes(MailchimpStream):
     def batches(self, job: Job) -> Iterator[Batch]:
         """The opt-outs of each campaign, sub-campaign and automation e-mail that gained some."""
         counts = Counts(job)
-        due = map(counts.placed, sendings(job, counts))
+        due = sendings(job, counts)
 
         def compared(walk: Iterable[Page], sending: Sending) -> Iterator[Page]:
             counts.note_due(sending)
