@@ -197,6 +197,21 @@ def test_all_of_a_list_that_seemed_to_be_gone_comes_later(
     assert read(shop, third.state).records[STREAM] == []
 
 
+def test_what_is_owed_waits_for_the_list_that_tells_of_it(shop: Sandbox) -> None:
+    """A part of a series is asked for again once its series is there again."""
+    found = read(shop).records[STREAM]
+    part = next(row for row in found if row["unsubscribe_source"] == "sub_report")
+    series = f"/3.0/reports/{part['parent_campaign_id']}/sub-reports"
+    state: dict[str, Any] | None = None
+    told = Counter[tuple[object, ...]]()
+    for path in (REPORT.replace("{id}", part["campaign_id"]), series, "none"):
+        shop.control(faults=[{"kind": "status", "status": 404, "path": path}])
+        messages = read(shop, state)
+        told += emitted(messages.records[STREAM], STREAM)
+        state = messages.state
+    assert told == held(shop, STREAM)
+
+
 def test_a_list_that_seems_to_be_gone_while_nothing_moves(shop: Sandbox) -> None:
     """The opt-outs of an automation come whole once its list is back."""
     first = read(shop)

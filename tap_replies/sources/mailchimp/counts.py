@@ -172,16 +172,16 @@ class Counts:
         }
 
     def _owed_now(self) -> str | None:
-        """What is still owed: what no list tells of any more is not, but if rows were missing."""
+        """What is still owed: not what no list tells of any more, if all lists could be read."""
         owed: set[bytes] = set()
         for name in self._unread:
             owed.add(_digest(name, BYTES))
             if (sending := self._noted[name]).kind == "sub_report":
                 owed.add(_series(sending.parent))
-        is_whole = not self._job.tally.missing.total()
-        if self._job.reading and self._job.reading.ends:
+        tally, reading = self._job.tally, self._job.reading
+        if reading and reading.ends:
             owed |= self._owed
-        elif not is_whole:
+        elif tally.missing.total() or tally.skipped.total():
             owed |= self._owed - {_digest(name, BYTES) for name in self._noted}
         return _text(b"".join(sorted(owed))) or None
 
